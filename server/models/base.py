@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backbone: the one interface that every diffusion model is brought to.
+
+A backbone hides three things that differ between models: how audio becomes latents, how text becomes conditioning, and
+what the network predicts. Everything above sees latents of about unit deviation in variance-preserving coordinates
+(`x_t = alpha x0 + sigma e`, alpha^2 + sigma^2 = 1) and a network that answers with its estimate of x0.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from server.sampling.levels import Level, Levels
+
+
+@dataclass(frozen=True)
+class BackboneFacts:
+    """What never changes about a loaded model; read from its configs alone.
+
+    name: as the user asked for it; layout: adapter name; revision: what identifies the weights (hub commit, or hash of a
+    folder); sample_rate in Hz; channels of the audio it makes; latent_hz: latent frames per second; max_s: longest clip it
+    renders in one window, seconds.
+    """
+
+    name: str
+    layout: str
+    revision: str
+    sample_rate: int
+    channels: int
+    latent_hz: float
+    max_s: float
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """One prompt as the network reads it: tensors of batch 1, immutable, so that it can be cached by `key`."""
+
+    key: str
+    tensors: Mapping[str, Tensor]
+
+
+class Backbone(ABC):
+    """A diffusion model with its autoencoder and text encoder.
+
+    All tensors are float32 on `device`; only `denoise` may run the network in `dtype`.
+    """
+
+    facts: BackboneFacts
+    device: torch.device
+    dtype: torch.dtype
+    network: nn.Module  # the denoiser itself: what a LoRA is injected into and `learn` trains
+
+    @abstractmethod
+    def levels(self, n_steps: int) -> Levels:
+        """The noise levels of the model's own schedule in `n_steps` steps, noisiest first (VP coordinates)."""
+
+    @abstractmethod
+    def latent_shape(self, n_samples: int) -> tuple[int, ...]:
+        """Shape of one item's latents for a clip of `n_samples` at the model's rate, without the batch axis."""
+
+    @abstractmethod
+    def encode(self, audio: Tensor) -> Tensor:
+        """Latents [batch, *latent_shape(time)] of audio [batch, channels, time] at the model's rate and channel count.
+
+        Posterior mode, never a sample. Audio is padded with silence at the end to a whole latent frame.
+        """
+
+    @abstractmethod
+    def decode(self, latents: Tensor, n_samples: int) -> Tensor:
+        """Audio [batch, channels, n_samples] of latents; differentiable with respect to them."""
+
+    @abstractmethod
+    def condition(self, prompt: str | None, duration_s: float) -> Conditioning:
+        """Conditioning of a prompt for a clip of `duration_s`; None is the null prompt that training dropped to."""
+
+    @abstractmethod
+    def denoise(self, x: Tensor, level: Level, conditionings: Sequence[Conditioning]) -> Tensor:
+        """Estimate of x0, same shape as `x`, float32.
+
+        Args:
+            x: noisy latents in VP coordinates, [batch, ...], float32.
+            level: one level for the whole batch (scalars) or one per item ([batch]).
+            conditionings: one per item.
+        """
+
+    def training_loss(self, x0: Tensor, noise: Tensor, level: Level, conditionings: Sequence[Conditioning]) -> Tensor:
+        """Mean squared error of the network's native target at `level` (one per item), differentiable in its weights.
+
+        The default measures x0 in units where every level counts as it does in noise prediction:
+        |x0 - x0hat|^2 (alpha/sigma)^2 = |e - ehat|^2.
+        """
+        alpha, sigma = (v.to(x0).reshape(-1, *[1] * (x0.ndim - 1)) for v in (level.alpha, level.sigma))
+        x0hat = self.denoise(alpha * x0 + sigma * noise, level, conditionings)
+        return torch.mean(((x0 - x0hat) * (alpha / sigma)) ** 2)
