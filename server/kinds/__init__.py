@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The job kinds. Adding one: a file here, a file in `server/methods/`, its line in KINDS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from server.errors import InvalidOption
+from server.kinds.base import Kind, nearest
+from server.kinds.fuse import FUSE
+from server.kinds.generate import GENERATE
+from server.kinds.learn import LEARN
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (FUSE, LEARN, GENERATE)}
+
+
+def find_kind(name: str) -> Kind:
+    """The kind of that name; InvalidOption naming the nearest one if there is none."""
+    if name not in KINDS:
+        raise InvalidOption(f"there is no job kind {name!r}{nearest(name, KINDS)}")
+    return KINDS[name]
+
+
+def parse_options(kind: str, options: Mapping[str, Any], roles: frozenset[str] | None = None) -> Any:
+    """Checked options of `kind`; see `Kind.parse`."""
+    return find_kind(kind).parse(options, roles)

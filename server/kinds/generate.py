@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""generate: text to audio."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from server.kinds.base import Kind, ModelOptions, Order, Prompt, ResultSpec
+
+
+class SamplerOptions(ModelOptions):
+    """How the noise is walked down; shared by the kinds that sample."""
+
+    steps: int = Field(50, ge=2, le=1000, description="Sampler steps, 2 to 1000; more is slower and cleaner.")
+    order: Order = Field(2, description="Order of the DPM-Solver++ step: 1, 2 or 3.")
+    solver: Literal["sde", "ode"] = Field("sde", description="sde adds fresh noise at every step, ode adds none.")
+    form: Literal["midpoint", "phi", "published"] = Field(
+        "midpoint", description="Extrapolation of orders 2 and 3: midpoint or phi; published uses k-diffusion's weight."
+    )
+
+
+class GenerateOptions(SamplerOptions):
+    prompt: Prompt = Field("", description="What to hear, in words. Empty: whatever the model does unprompted.")
+    seconds: float = Field(5.0, gt=0.1, le=600.0, description="Length in seconds; the model's window is the limit.")
+    guidance: float = Field(4.0, ge=0.0, le=30.0, description="How strongly the prompt leads, 0 to 30; 1 is plain.")
+    variations: int = Field(1, ge=1, le=16, description="How many different sounds to make, 1 to 16.")
+
+
+GENERATE = Kind(
+    name="generate",
+    title="Generate",
+    help="Make a sound from a text prompt.",
+    options=GenerateOptions,
+    results=(ResultSpec("generated", "The sound, at the model's own rate and channel count."),),
+)
