@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shared by every room's tests: what to do where a host program or a plugin is not installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def require_host() -> Callable[[str | Path], Path]:
+    """A function that gives the path of a host program or plugin (a name on PATH, or an absolute path).
+
+    Where it is not installed the test is skipped, or fails if ATHANOR_REQUIRE_HOSTS=1 says that it has to be there.
+    """
+
+    def require(program: str | Path) -> Path:
+        found = shutil.which(program) or (str(program) if Path(program).exists() else None)
+        if found:
+            return Path(found)
+        if os.environ.get("ATHANOR_REQUIRE_HOSTS") == "1":
+            pytest.fail(f"{program} is not installed, and ATHANOR_REQUIRE_HOSTS=1 requires it")
+        pytest.skip(f"{program} is not installed")
+
+    return require
