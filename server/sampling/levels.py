@@ -130,8 +130,8 @@ def levels_from_alphas_cumprod(
     picked = _training_steps(n_train, n_steps, spacing, steps_offset)
     if picked[0] >= n_train:
         raise InvalidOption(
-            f"n_steps is {n_steps}; counted from training step {steps_offset} that needs step {picked[0]}, and this model "
-            f"has {n_train}. Ask for {n_train - 1} steps or fewer."
+            f"n_steps is {n_steps}; counted from training step {steps_offset} it needs step {picked[0]}, and this "
+            f"model's last is {n_train - 1}. Ask for fewer steps."
         )
     last = picked[-1] - n_train // n_steps
     clean = last < 0 and final == "one"

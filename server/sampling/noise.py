@@ -31,17 +31,12 @@ class KeyedNoise:
     """Normal noise for a batch of items.
 
     seed: the job's seed; items: which item each row of the batch is (branches that share their noise share the item);
-    stream: an independent sequence per purpose ("step", "initial", "inversion", ...).
+    name: the stream, an independent sequence per purpose ("step", "initial", "inversion", ...).
     """
 
     seed: int
-    items: tuple[int, ...]
+    items: Sequence[int] = (0,)
     name: str = "step"
-
-    def __init__(self, seed: int, items: Sequence[int] = (0,), name: str = "step") -> None:
-        object.__setattr__(self, "seed", seed)
-        object.__setattr__(self, "items", tuple(items))
-        object.__setattr__(self, "name", name)
 
     def __call__(self, step: int, shape: Sequence[int]) -> Tensor:
         """Noise of unit deviation for `step`, [len(items), *shape] float32 on the CPU; items and steps below 65536."""
@@ -61,7 +56,7 @@ class KeyedNoise:
 
     def only(self, items: Sequence[int]) -> KeyedNoise:
         """The same seed and stream for other items."""
-        return replace(self, items=tuple(items))
+        return replace(self, items=items)
 
     def _draw(self, item: int, step: int, shape: tuple[int, ...]) -> Tensor:
         generator = torch.Generator().manual_seed(_key(self.seed, self.name, item, step))

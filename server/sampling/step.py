@@ -2,9 +2,12 @@
 
 With h = lambda_s - lambda_t:
 
-    |                                             | A                    | B                   | S                       |
-    | sde: SDE-DPM-Solver++ 1 = DDPM = DDIM eta 1 | sigma_s/sigma_t e^-h | alpha_s (1 - e^-2h) | sigma_s sqrt(1 - e^-2h) |
-    | ode: DPM-Solver++ 1 = DDIM eta 0            | sigma_s/sigma_t      | alpha_s (1 - e^-h)  | 0                       |
+    solver  A                        B                      S
+    sde     sigma_s/sigma_t e^-h     alpha_s (1 - e^-2h)    sigma_s sqrt(1 - e^-2h)
+    ode     sigma_s/sigma_t          alpha_s (1 - e^-h)     0
+
+The first is SDE-DPM-Solver++ of order 1, the posterior of DDPM and DDIM with eta 1; the second is DPM-Solver++ of order
+1 and DDIM with eta 0.
 
 Orders 2 and 3 leave A, B and S alone and replace x0hat by an extrapolation of it. The exact step averages x0(lambda)
 over the step with the weight e^{-c(lambda_s - lambda)}, c = 1 for ode and 2 for sde (fusion paper, eq. 2 and 4). Where
