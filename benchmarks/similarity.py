@@ -29,7 +29,7 @@ def recordings(root: Path) -> list[tuple[str, str, Path]]:
     for table in sorted(root.glob("*/credits.csv")):
         with open(table, newline="") as file:
             rows += [(row["label"], source_of(row), table.parent / row["file"]) for row in csv.DictReader(file)]
-    sources = {label: {s for l, s, _ in rows if l == label} for label, _, _ in rows}
+    sources = {label: {s for other, s, _ in rows if other == label} for label, _, _ in rows}
     return [row for row in rows if len(sources[row[0]]) >= 4]
 
 

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""generate: a prompt becomes sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from server.audio import Clip
+from server.errors import InvalidOption
+from server.kinds.generate import GenerateOptions
+from server.methods.context import Context, Output, Progress
+from server.methods.provenance import provenance
+from server.models.base import Backbone
+from server.sampling.guide import guided
+from server.sampling.noise import KeyedNoise
+from server.sampling.solve import State, solve
+
+
+def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -> list[Output]:
+    """`variations` sounds of `seconds`, at the model's rate and channel count."""
+    backbone = context.backbone(options.backbone)
+    facts = backbone.facts
+    if options.seconds > facts.max_s:
+        raise InvalidOption(f"generate: seconds={options.seconds:g} is above the {facts.max_s:.2f} s that {facts.name} "
+                            "renders; ask for less, or choose a model with a longer window (`athanor models`).")
+    seed = context.seed(options.seed)
+    n_samples = round(options.seconds * facts.sample_rate)
+    latents = sample(backbone, options.prompt, options, n_samples, KeyedNoise(seed, range(options.variations)), context)
+    context.on_step(Progress(options.steps, options.steps, "decoding"))
+    with torch.no_grad():
+        audio = backbone.decode(latents, n_samples).float().cpu().numpy()
+    made = provenance(backbone, options, seed)
+    return [
+        Output("generated", f"generated_{i + 1}", Clip(samples, facts.sample_rate), provenance=made | {"variation": i + 1})
+        for i, samples in enumerate(audio)
+    ]
+
+
+def sample(backbone: Backbone, prompt: str, options: GenerateOptions, n_samples: int, noise: KeyedNoise,
+           context: Context) -> torch.Tensor:
+    """Latents [items, ...] sampled from noise with `prompt`; an empty one is the null prompt, unguided."""
+    duration_s = n_samples / backbone.facts.sample_rate
+    items = len(noise.items)
+    null = [backbone.condition(None, duration_s)] * items
+    conditional = [backbone.condition(prompt, duration_s)] * items if prompt else null
+    denoise = guided(backbone, conditional, null, options.guidance if prompt else 0.0)
+    start = State(noise.initial(backbone.latent_shape(n_samples)).to(backbone.device))
+    return solve(denoise, start, backbone.levels(options.steps), noise=noise, solver=options.solver, order=options.order,
+                 form=options.form, phase="sampling",
+                 on_step=lambda event: context.on_step(Progress(event.step, event.n_steps, event.phase))).x

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much of the original and of the reference is heard in a fused clip: cosines in one named embedding.
+
+A model cannot return a clip better than its autoencoder does, and two clips that are alike to begin with are alike in
+every mixture. So each cosine is also given as a share: 0 where the fused clip is as like it as original and reference are
+like each other, 1 where it is as like it as the clip's own round trip through the autoencoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from server.audio import Clip
+from server.measure import timbre
+from server.methods.fitting import fit, unfit
+from server.models.base import Backbone
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """The two ends of a fusion, as unit vectors, with the cosine of each one's round trip; reference None if not given."""
+
+    original: np.ndarray
+    original_best: float
+    reference: np.ndarray | None
+    reference_best: float | None
+
+    @property
+    def between(self) -> float | None:
+        """Cosine of original and reference."""
+        return None if self.reference is None else float(self.original @ self.reference)
+
+    def of(self, clip: Clip) -> dict[str, float | str]:
+        """Cosines and shares of a fused clip, JSON values."""
+        vector = timbre.embed(clip)
+        found: dict[str, float | str] = {"embedding": timbre.NAME}
+        for name, end, best in (("original", self.original, self.original_best),
+                                ("reference", self.reference, self.reference_best)):
+            if end is not None:
+                found[name] = round(float(vector @ end), 4)
+                found[f"{name}_round_trip"] = round(best, 4)
+                if self.between is not None:
+                    found[f"{name}_share"] = round((found[name] - self.between) / max(best - self.between, 1e-3), 4)
+        if self.between is not None:
+            found["between"] = round(self.between, 4)
+        return found
+
+
+def likeness(backbone: Backbone, clips: Mapping[str, Clip]) -> Likeness:
+    """Measure original and, where given, reference (cut to the model's window) and their round trips."""
+    original, original_best = _end(backbone, clips["original"])
+    reference, reference_best = _end(backbone, clips["reference"]) if "reference" in clips else (None, None)
+    return Likeness(original, original_best, reference, reference_best)
+
+
+def _end(backbone: Backbone, clip: Clip) -> tuple[np.ndarray, float]:
+    vector = timbre.embed(clip)
+    fitted = fit(clip, backbone, "the clip")
+    with torch.no_grad():
+        back = backbone.decode(backbone.encode(fitted.audio), fitted.n_samples)
+    return vector, float(vector @ timbre.embed(unfit(back, fitted, backbone)))

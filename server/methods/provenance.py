@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a result was made: enough to make it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from server import __version__
+from server.kinds.base import Options
+from server.models.base import Backbone
+
+
+def provenance(backbone: Backbone, options: Options, seed: int) -> dict[str, Any]:
+    """JSON values: model and revision, every option, the seed used, and the device and versions that make bytes equal."""
+    facts = backbone.facts
+    return {
+        "athanor": __version__,
+        "backbone": {"name": facts.name, "layout": facts.layout, "revision": facts.revision,
+                     "sample_rate": facts.sample_rate, "channels": facts.channels},
+        "options": options.model_dump(mode="json"),
+        "seed": seed,
+        "device": str(backbone.device),
+        "dtype": str(backbone.dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+    }
