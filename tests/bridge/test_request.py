@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests: what is the same one, and how positions and options are read."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.placement import Start
+from bridge.request import RenderRequest, checked_options, sample_position, seconds_as_samples
+from server.errors import InvalidInput, InvalidOption
+
+
+def request(**more) -> RenderRequest:
+    fields = {"client": "pd", "request_id": "1", "origin": "osc:pd", "kind": "generate", "out": Path("results")}
+    return RenderRequest(**(fields | more))
+
+
+def test_the_same_content_is_the_same_request_whoever_asks():
+    assert request().digest() == request(client="max", request_id="2", origin="osc:max").digest()
+    assert request().digest() != request(options={"seed": 1}).digest()
+    assert request().digest() != request(post="space").digest()
+
+
+def test_a_request_survives_the_journal():
+    asked = request(inputs={"original": Path("a.wav")}, options={"snr_db": [-9.0]}, start_samples=2**40, start_rate=48000)
+    assert RenderRequest.model_validate_json(asked.model_dump_json()) == asked
+
+
+@pytest.mark.parametrize(("value", "samples"), [
+    (480000, 480000), (480000.0, 480000), ("480000", 480000), (" 123456789012345 ", 123456789012345), (0, 0),
+    (2.0**24, 2**24),
+])
+def test_positions_in_samples_are_exact(value, samples):
+    assert sample_position(value, "start") == samples
+
+
+@pytest.mark.parametrize("value", [-1, "-1", 1.5, "1.5", "ten", "", float("nan"), float("inf"), b"1", "1/0"])
+def test_what_is_no_position_is_refused(value):
+    with pytest.raises(InvalidOption, match="number of samples"):
+        sample_position(value, "start")
+
+
+def test_a_float_that_may_have_been_rounded_is_refused():
+    with pytest.raises(InvalidOption, match="send it as a text"):
+        sample_position(20000000.0, "start")
+
+
+@pytest.mark.parametrize(("value", "samples"), [(10, 480000), (0.5, 24000), ("0.1", 4800), ("600.10001", 28804800)])
+def test_seconds_become_the_nearest_sample(value, samples):
+    assert seconds_as_samples(value, 48000, "start_s") == samples
+
+
+@pytest.mark.parametrize("value", [-0.1, "x", float("nan"), "inf", b""])
+def test_what_is_no_time_is_refused(value):
+    with pytest.raises(InvalidOption, match="start_s"):
+        seconds_as_samples(value, 48000, "start_s")
+
+
+def test_the_requested_start_counts_at_the_named_rate_else_the_sources():
+    assert request().requested_start(44100) is None
+    assert request(start_samples=7).requested_start(44100) == Start(7, 44100, "requested")
+    assert request(start_samples=7, start_rate=48000).requested_start(44100) == Start(7, 48000, "requested")
+
+
+def test_only_the_given_options_are_kept_checked_and_as_json():
+    given = {"prompt": "glass bells", "steps": 20.0, "snr_db": "-9 -6", "raw_level": 1}
+    assert checked_options("fuse", given, frozenset({"original", "reference"})) == {
+        "prompt": "glass bells", "steps": 20, "snr_db": [-9.0, -6.0], "raw_level": True}
+
+
+def test_wrong_options_name_the_nearest():
+    with pytest.raises(InvalidOption, match="'promt'.*'prompt'"):
+        checked_options("fuse", {"promt": "x"}, frozenset({"original", "reference"}))
+    with pytest.raises(InvalidInput, match="reference"):
+        checked_options("fuse", {}, frozenset({"original"}))
