@@ -112,8 +112,8 @@ class PluginTimeout(PluginFailed):
 
 _BY_CODE: dict[str, type[AthanorError]] = {
     cls.code: cls
-    for cls in (InvalidInput, InvalidOption, ProtocolError, RequestRefused, ServerUnreachable, StorageError, ModelUnavailable,
-                OutOfMemory, Deadline, WorkerLost, JobCancelled, PluginFailed, PluginTimeout)
+    for cls in (InvalidInput, InvalidOption, ProtocolError, RequestRefused, ServerUnreachable, StorageError,
+                ModelUnavailable, OutOfMemory, Deadline, WorkerLost, JobCancelled, PluginFailed, PluginTimeout)
 }
 
 

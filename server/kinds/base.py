@@ -51,7 +51,7 @@ class ModelOptions(Options):
 
     backbone: str = Field("embedded", description="Model to render with; `athanor models` lists them.")
     seed: Seed = Field(
-        None, description="Random seed, 0 to 2147483647; unset, one is derived from the job and recorded with the result."
+        None, description="Random seed, 0 to 2147483647; unset, one is derived from the job and recorded."
     )
 
 

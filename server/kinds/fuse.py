@@ -29,9 +29,9 @@ class FuseOptions(SamplerOptions, TrainingOptions):
     at_step: Numbers = Field((), description="The same as raw steps left to run (the paper's t); not portable.")
     sweep: int = Field(0, ge=0, le=20, description="Results spread over the fusion window, 2 to 20; 0 is off.")
     balance: Literal["fixed", "auto"] = Field(
-        "fixed", description="auto searches the level where original and reference are equally near, in at most 8 renders."
+        "fixed", description="auto searches where original and reference are equally near, in at most 8 renders."
     )
-    guidance: float = Field(7.0, ge=0.0, le=30.0, description="How strongly the prompt leads before the original steps in.")
+    guidance: float = Field(7.0, ge=0.0, le=30.0, description="How strongly the prompt leads at first, 0 to 30.")
     reference: Literal["learn", "inversion", "prompt", "none"] = Field(
         "inversion",
         description="What leads before the original steps in: learn memorises the reference (the paper; minutes), "
@@ -44,14 +44,14 @@ class FuseOptions(SamplerOptions, TrainingOptions):
         "linear_term", description="linear_term puts the original in the step's linear term only (the paper); "
         "state replaces the whole latent."
     )
-    history: Literal["keep", "reset"] = Field("keep", description="Whether orders 2 and 3 still see the reference after it.")
+    history: Literal["keep", "reset"] = Field("keep", description="Whether orders 2 and 3 still see the reference.")
     adapter: Annotated[str | None, BeforeValidator(empty_is_none), AfterValidator(_optional_name)] = Field(
         None, description="A palette entry to lead with, instead of learning the reference again."
     )
     adapter_after: Literal["keep", "drop"] = Field(
-        "keep", description="Whether a learned reference still colours the rest after the original steps in (the paper: keep)."
+        "keep", description="Whether a learned reference stays on after the original steps in (the paper: keep)."
     )
-    raw_level: bool = Field(False, description="Leave the level as the model made it, instead of matching the original's.")
+    raw_level: bool = Field(False, description="Leave the level as the model made it; off, it matches the original's.")
 
     @model_validator(mode="after")
     def _one_way_to_say_where(self) -> FuseOptions:
@@ -79,7 +79,7 @@ def _check(options: FuseOptions, roles: frozenset[str]) -> None:
 
 
 def learned_entry(options: FuseOptions, reference_digest: str) -> str:
-    """Name of the palette entry that this fuse leads with: the one asked for, or one named by what it is learned from."""
+    """Palette entry that this fuse leads with: the one asked for, or one named by what it is learned from."""
     if options.adapter:
         return options.adapter
     return f"auto-{_learning_key(options, reference_digest)}"

@@ -13,18 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-
 from server.sampling.levels import Level, Levels
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
 class BackboneFacts:
     """What never changes about a loaded model; read from its configs alone.
 
-    name: as the user asked for it; layout: adapter name; revision: what identifies the weights (hub commit, or hash of a
-    folder); sample_rate in Hz; channels of the audio it makes; latent_hz: latent frames per second; max_s: longest clip it
-    renders in one window, seconds.
+    name: as the user asked for it; layout: adapter name; revision: what identifies the weights (hub commit, or hash of
+    a folder); sample_rate in Hz; channels of the audio it makes; latent_hz: latent frames per second; max_s: longest
+    clip it renders in one window, seconds.
     """
 
     name: str
