@@ -27,8 +27,8 @@ from server.loudness import gated_loudness_lkfs, ungated_loudness_lkfs
 from server.loudness import true_peak_dbfs as _true_peak_dbfs
 
 __all__ = ["MAX_CHANNELS", "MIN_DURATION_S", "Bext", "Clip", "ClipHeader", "fade", "fold_mono", "loudness_lkfs",
-           "match_level", "read_bext", "read_clip", "read_header", "require_sound", "resample", "to_channels",
-           "to_length", "true_peak_dbfs", "wav_bytes", "write_clip"]
+           "match_level", "read_bext", "read_clip", "read_header", "require_length", "require_sound", "resample",
+           "to_channels", "to_length", "true_peak_dbfs", "wav_bytes", "write_clip"]
 
 MIN_DURATION_S = 0.05
 """Shortest clip a method works on; shorter ones can be read, but `require_sound` refuses them."""
@@ -258,15 +258,20 @@ def match_level(clip: Clip, to: Clip, *, ceiling_dbtp: float = -1.0) -> Clip:
     return replace(clip, samples=clip.samples * np.float32(10.0 ** (gain_db / 20.0)))
 
 
-def require_sound(clip: Clip, name: str, *, min_s: float = MIN_DURATION_S) -> None:
-    """Refuse a clip that no method can work on; `name` is what the error calls it ("The original").
+def require_length(clip: Clip, name: str, *, min_s: float = MIN_DURATION_S) -> None:
+    """Refuse a clip shorter than `min_s` seconds; `name` is what the error calls it ("The original").
 
     Raises:
-        InvalidInput: shorter than `min_s` seconds, or silent.
+        InvalidInput: too short.
     """
     if clip.duration_s < min_s:
-        raise InvalidInput(f"{name} is {clip.n_samples} samples ({1000 * clip.duration_s:.3g} ms) long; at least "
-                           f"{1000 * min_s:.0f} ms are needed. Give a longer clip.")
+        raise InvalidInput(f"{name} is too short: {clip.n_samples} sample{'s' * (clip.n_samples > 1)} "
+                           f"({1000 * clip.duration_s:.3g} ms); at least {1000 * min_s:.0f} ms are needed.")
+
+
+def require_sound(clip: Clip, name: str, *, min_s: float = MIN_DURATION_S) -> None:
+    """As `require_length`, and refuse silence too: for methods that have nothing to work on without sound."""
+    require_length(clip, name, min_s=min_s)
     if clip.is_silent:
         raise InvalidInput(f"{name} is silent: every sample is zero. Give a clip with sound in it.")
 

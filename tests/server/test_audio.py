@@ -228,7 +228,7 @@ def test_silence_and_one_sample_are_read_but_no_method_takes_them(tmp_path):
         audio.require_sound(silent, "The original")
     one = audio.read_clip(save(tmp_path / "one.wav", noise(1)))
     assert one.n_samples == 1
-    with pytest.raises(InvalidInput, match=r"is 1 samples \(0\.0208 ms\) long; at least 50 ms"):
+    with pytest.raises(InvalidInput, match=r"too short: 1 sample \(0\.0208 ms\); at least 50 ms"):
         audio.require_sound(one, "The original")
     audio.require_sound(noise(2400), "The original")
 
