@@ -30,7 +30,6 @@ CREATE TABLE request (
   job_id TEXT NOT NULL UNIQUE,
   client TEXT NOT NULL,
   request_id TEXT NOT NULL,
-  digest TEXT NOT NULL,
   request TEXT NOT NULL,
   stage TEXT NOT NULL,
   results TEXT NOT NULL DEFAULT '[]',
@@ -128,7 +127,7 @@ class Journal:
         """
         known = self.find(request.client, request.request_id)
         if known is not None:
-            if known.request.digest() == request.digest():
+            if known.request.asked == request.asked:
                 return known, False
             if not (known.stage.is_terminal and known.acknowledged):
                 raise RequestRefused(f"request id {request.request_id!r} is in use for another render (job "
@@ -137,10 +136,8 @@ class Journal:
         job_id = uuid.uuid4().hex
         with self._transaction() as write:
             write.execute(
-                "INSERT INTO request (job_id, client, request_id, digest, request, stage, created) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (job_id, request.client, request.request_id, request.digest(), request.model_dump_json(),
-                 Stage.PRE, time.time()))
+                "INSERT INTO request (job_id, client, request_id, request, stage, created) VALUES (?, ?, ?, ?, ?, ?)",
+                (job_id, request.client, request.request_id, request.model_dump_json(), Stage.PRE, time.time()))
             write.execute("INSERT INTO story VALUES (?, ?, ?)", (job_id, time.time(), Stage.PRE))
         return self.entry(job_id), True
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from bridge.placement import Start
+from plugin_host import Chain
 from server.errors import InvalidOption
 from server.kinds import find_kind
 
@@ -23,9 +23,10 @@ FLOAT_EXACT = 2**24
 class RenderRequest(BaseModel):
     """One render, from the clips to the place where the results go.
 
-    inputs: role -> path of the clip. names: role -> the clip's name as the client gave it. pre: chain for every input
-    clip before the render, post: chain for every result after it (a chain's name, or a file in the command line).
-    start_samples at start_rate: the requested start on the timeline; a rate of 0 means the source clip's.
+    inputs: role -> path of the clip. names: role -> the clip's name as the client gave it. pre: plugins for every input
+    clip before the render, post: plugins for every result after it; as data, so that a preset may change meanwhile.
+    start_samples at start_rate: the requested start on the timeline; a rate of 0 means the source clip's. asked: the
+    message as it came, which tells a repeat from another request under the same id.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,16 +38,12 @@ class RenderRequest(BaseModel):
     inputs: dict[str, Path] = {}
     names: dict[str, str] = {}
     options: dict[str, Any] = {}
-    pre: str | None = None
-    post: str | None = None
+    pre: Chain | None = None
+    post: Chain | None = None
     start_samples: int | None = None
     start_rate: int = 0
     out: Path
-
-    def digest(self) -> str:
-        """What makes two requests the same one: everything but who asks and under which id."""
-        content = self.model_dump_json(exclude={"client", "request_id", "origin"})
-        return hashlib.sha256(content.encode()).hexdigest()
+    asked: str = ""
 
     def requested_start(self, source_rate: int) -> Start | None:
         """The start that was asked for, if any; `source_rate` (Hz) counts where the request named no rate."""

@@ -51,7 +51,7 @@ def test_two_clients_may_use_the_same_request_id(journal):
 
 def test_another_render_under_a_used_id_is_a_conflict_until_the_first_is_acknowledged(journal):
     first, _ = journal.accept(request())
-    other = request(options={"seed": 1})
+    other = request(asked="@seed 1")
     with pytest.raises(RequestRefused, match="in use for another render") as raised:
         journal.accept(other)
     assert raised.value.code == "conflict"

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""THE table: every OSC address that Athanor takes or sends. Dispatch and `docs/osc.md` are made from it.
+
+`python -m bridge.routes > docs/osc.md` writes the page; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from server.kinds import KINDS
+from server.kinds.base import Kind
+
+PROFILE = 1
+PREFIX = f"/athanor/v{PROFILE}"
+OK, ERROR = f"{PREFIX}/ok", f"{PREFIX}/error"
+PROGRESS, DONE, FAILED, CANCELLED, JOB = (f"{PREFIX}/{name}" for name in ("progress", "done", "failed", "cancelled", "job"))
+DEFAULT_PORT = 9101
+HIDDEN_KINDS = ("debug",)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A value at a fixed position: `type` is what is written; a request may send any of i, f and s that reads as it."""
+
+    name: str
+    type: Literal["i", "f", "s"]
+    meaning: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Option:
+    """A value named by `@name` after the fixed arguments."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request: `handler` is the method that answers it, `reply` what follows request and address in its `ok`."""
+
+    address: str
+    handler: str
+    help: str
+    arguments: tuple[Argument, ...]
+    reply: tuple[Argument, ...] = ()
+    options: tuple[Option, ...] = ()
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A message that Athanor sends by itself, with all its arguments."""
+
+    address: str
+    help: str
+    arguments: tuple[Argument, ...]
+
+
+REQUEST = Argument("request", "s", "id of this request, chosen by you; the answer carries it")
+JOB_NAME = Argument("job", "s", "job id, or the request id that started it")
+CLIENT = Option("client", "name of the client that asks, where each message comes from another port (oscsend)")
+
+RENDER_OPTIONS = (
+    Option("preset", "preset of this kind; its options and plugins hold where the message says nothing"),
+    Option("chain", "plugin chain for every result, after the render"),
+    Option("pre", "plugin chain for every clip, before the render"),
+    Option("start", "start of the source clip on your timeline, in samples; above 16777216 send it as a text"),
+    Option("start_rate", "sample rate that start counts in; the source clip's own if not given"),
+    Option("start_s", "the same start in seconds, instead of start"),
+)
+JOB_FIELDS = (
+    Argument("job", "s", "job id"),
+    Argument("of_request", "s", "request id that started it"),
+    Argument("kind", "s", "job kind"),
+    Argument("stage", "s", "pre, submitted, rendered, post, placed, failed or cancelled"),
+    Argument("phase", "s", "what is being done right now; empty if nothing"),
+    Argument("step", "i", "step of the phase"),
+    Argument("steps", "i", "steps in the phase"),
+)
+
+HELLO = Route(
+    f"{PREFIX}/hello", "hello",
+    "Say who you are and where answers go. Not needed if answers may go to the port you send from. Finished jobs of this "
+    "client that were never acknowledged are announced again.",
+    (Argument("client", "s", "a short name that stays the same when the patch is opened again"),
+     Argument("reply_port", "i", "port that you listen on; 0 for the port you send from", required=False),
+     Argument("name", "s", "a name for people", required=False),
+     Argument("profile", "i", f"the version of these messages that you speak: {PROFILE}", required=False)),
+    (Argument("profile", "i", "version of these messages"), Argument("version", "s", "version of Athanor"),
+     Argument("root", "s", "import root: the folder that file names are relative to")),
+)
+PING = Route(
+    f"{PREFIX}/ping", "ping", "Ask whether the bridge is there.",
+    (Argument("request", "s", REQUEST.meaning, required=False),),
+    (Argument("profile", "i", "version of these messages"), Argument("version", "s", "version of Athanor")),
+)
+CANCEL = Route(f"{PREFIX}/job/cancel", "cancel", "Stop a job, wherever it is. `cancelled` follows when it has stopped.",
+               (REQUEST, JOB_NAME), (Argument("job", "s", "job id"),))
+STATUS = Route(f"{PREFIX}/job/status", "status", "Ask how far a job is. If it has ended, its end is announced again.",
+               (REQUEST, JOB_NAME), JOB_FIELDS)
+LIST = Route(f"{PREFIX}/job/list", "list_jobs", "The newest jobs, at most 50: the answer gives their number, and one "
+             f"`{JOB}` follows for each.", (REQUEST,), (Argument("count", "i", "number of jobs"),))
+ACK = Route(f"{PREFIX}/job/ack", "acknowledge", "Say that you have seen how a job ended; its end is not repeated again.",
+            (REQUEST, JOB_NAME), (Argument("job", "s", "job id"),))
+
+
+def render_route(kind: Kind) -> Route:
+    """The route of a job kind: its inputs as file names, its options as @name value."""
+    inputs = tuple(Argument(spec.role, "s", f"file name under the import root. {spec.help}", spec.required)
+                   for spec in kind.inputs)
+    options = tuple(Option(name, f"{field.description} {_allowed(field)}") for name, field in
+                    kind.options.model_fields.items())
+    return Route(f"{PREFIX}/render/{kind.name}", "render", kind.help, (REQUEST, *inputs),
+                 (Argument("job", "s", "job id"),), options + RENDER_OPTIONS, kind.name)
+
+
+def _allowed(field: FieldInfo) -> str:
+    """The end of an option's entry: its choices, if it has some, and its default."""
+    choices = [str(choice) for choice in get_args(field.annotation)] if get_origin(field.annotation) is Literal else []
+    listed = f"One of {', '.join(choices)}. " if choices else ""
+    if field.is_required():
+        return f"{listed}Needed."
+    default = field.get_default()
+    if isinstance(default, bool):
+        return f"1 or 0. Default: {int(default)}."
+    return listed if default in (None, (), "") else f"{listed}Default: {default}."
+
+
+ROUTES: dict[str, Route] = {
+    route.address: route for route in (HELLO, PING, *map(render_route, KINDS.values()), CANCEL, STATUS, LIST, ACK)
+}
+
+EVENTS = (
+    Event(OK, "A request was accepted. Exactly one of `ok` and `error` comes for every request; a request that is sent "
+          "again gets the same answer again.",
+          (Argument("request", "s", "the request's id (the client's name for hello)"),
+           Argument("address", "s", "the request's address"),
+           Argument("...", "s", "what the request's own entry says"))),
+    Event(ERROR, "A request was refused; nothing was started.",
+          (Argument("request", "s", "the request's id; empty if it could not be read"),
+           Argument("address", "s", "the request's address"),
+           Argument("code", "s", "stable name of the error, for programs"),
+           Argument("message", "s", "what was given, what is allowed, what to do"))),
+    Event(PROGRESS, "How far a job is; at most 10 a second for each job, and none is repeated.",
+          (REQUEST, Argument("job", "s", "job id"),
+           Argument("phase", "s", "queued, waiting, loading, learning, sampling, decoding, plugins, ..."),
+           Argument("step", "i", "step of the phase"), Argument("steps", "i", "steps in the phase"),
+           Argument("fraction", "f", "step / steps, 0 to 1"), Argument("eta_s", "f", "seconds left; -1 if not known"))),
+    Event(DONE, "One result lies in its place; with several results one message for each, all with the same count. Sent "
+          "only after the last plugin has run and the file is whole. Repeated until acknowledged.",
+          (REQUEST, Argument("job", "s", "job id"), Argument("index", "i", "this result, from 1; 0 if there is none"),
+           Argument("count", "i", "number of results"), Argument("role", "s", "what it is, for instance fused"),
+           Argument("file", "s", "sound file, relative to the import root"),
+           Argument("record", "s", "placement record (JSON), relative to the import root"),
+           Argument("start_samples", "i", "start on the timeline in samples of start_rate; -1 if beyond 32 bits"),
+           Argument("start_seconds", "f", "the same in seconds"),
+           Argument("start_exact", "s", "the same in samples of start_rate, as decimal text: always exact"),
+           Argument("start_rate", "i", "sample rate that the start counts in"),
+           Argument("start_source", "s", "requested, bext (the source file's stamp) or zero"),
+           Argument("length_samples", "i", "length of the file in samples of sample_rate"),
+           Argument("sample_rate", "i", "of the file"), Argument("channels", "i", "of the file"))),
+    Event(FAILED, "A job ended without a result. Repeated until acknowledged.",
+          (REQUEST, Argument("job", "s", "job id"), Argument("code", "s", "stable name of the error, for programs"),
+           Argument("retryable", "i", "1 if the same request may work later"),
+           Argument("message", "s", "the cause, and what to do"))),
+    Event(CANCELLED, "A job was stopped as you asked. Repeated until acknowledged.",
+          (REQUEST, Argument("job", "s", "job id"))),
+    Event(JOB, "One line of the answer to `job/list`.",
+          (REQUEST, Argument("index", "i", "this line, from 1"), Argument("count", "i", "number of lines"), *JOB_FIELDS)),
+)
+
+_INTRODUCTION = f"""# OSC messages
+
+*This page is made from `bridge/routes.py` by `python -m bridge.routes > docs/osc.md`.*
+
+`athanor up` (or `athanor bridge`) listens on UDP port {DEFAULT_PORT} of 127.0.0.1. A patch sends requests there; answers go
+back to the port that the request came from, or to the `reply_port` of `hello`. Several clients can be connected at once.
+
+- **Files** are names relative to one folder, the import root (`~/Music/Athanor` unless `--root` or `ATHANOR_ROOT` says
+  otherwise; `hello` answers with it). A name that leads out of it is refused. Results appear in its folder `results`.
+- **Types** sent are only `i`, `f` and `s`, at most 1024 bytes in a message. Ids are texts. Any of the three is accepted
+  where it reads as what is asked for (Pure Data has floats only). A position in samples that matters is also sent as
+  decimal text, because a float counts exactly only to 16777216 (5 min 49 s at 48 kHz).
+- **Options** follow the fixed arguments, Max-style: `@name value`. Several values are joined: `@snr_db -12 -6`. Yes and
+  no are 1 and 0; an empty text means "not set". An option that does not exist is refused, and the nearest one named.
+- **Every request is answered exactly once**, by `{OK}` or `{ERROR}`, with your request id first and the
+  address second. Sending the same request again is safe: it gets the same answer and nothing is rendered twice. Choose
+  ids that are unique to a client, for example a date and a counter.
+- **The end of a job** (`done`, `failed`, `cancelled`) is repeated, ever more slowly and at most six times, until
+  `{ACK.address}` says that it was seen. After a restart, `hello`, `job/status` or `job/list` bring it back.
+- Jobs survive a crash of the bridge or the server and go on when it runs again.
+
+A whole exchange:
+
+```
+-> {PREFIX}/hello max 7400 "my patch" {PROFILE}
+<- {OK} max {PREFIX}/hello {PROFILE} 0.1.0 /Users/me/Music/Athanor
+-> {PREFIX}/render/fuse req1 original.wav reference.wav @prompt "glass bells" @snr_db -9 @chain space @start 480000
+<- {OK} req1 {PREFIX}/render/fuse 4f0c1e...
+<- {PROGRESS} req1 4f0c1e... sampling 12 50 0.24 7.5
+<- {DONE} req1 4f0c1e... 1 1 fused results/bell.wav results/bell.json 480000 10.0 480000 48000 requested 240000 48000 2
+-> {ACK.address} req2 req1
+<- {OK} req2 {ACK.address} 4f0c1e...
+```
+
+In Max, `[udpsend 127.0.0.1 {DEFAULT_PORT}]` sends a message box with the request above as it stands, and
+`[udpreceive 7400]` receives what `hello` asked for; `[route {OK} {DONE}]` sorts it. For Pure Data there is
+`bridge/hosts/pd/athanor.pd`. In a terminal:
+
+```
+oscdump 7400 &
+oscsend 127.0.0.1 {DEFAULT_PORT} {PREFIX}/hello sisi term 7400 terminal {PROFILE}
+oscsend 127.0.0.1 {DEFAULT_PORT} {PREFIX}/render/fuse sssssss req1 a.wav b.wav @prompt "glass bells" @client term
+```
+"""
+
+
+def markdown() -> str:
+    """The reference page."""
+    parts = [_INTRODUCTION, "## What you send\n"]
+    parts += [_route_page(route) for route in ROUTES.values() if route.kind not in HIDDEN_KINDS]
+    parts += [f"Every request also takes `@client`: {CLIENT.meaning}.\n", "## What you receive\n"]
+    parts += [_event_page(event) for event in EVENTS]
+    return "\n".join(parts)
+
+
+def _route_page(route: Route) -> str:
+    lines = [f"### `{route.address}`\n", f"{route.help}\n", *_table(route.arguments)]
+    if route.reply:
+        lines += [f"`ok` adds: {', '.join(f'`{a.type}:{a.name}` {a.meaning}' for a in route.reply)}.\n"]
+    if route.options:
+        lines += ["| option | meaning |", "|---|---|"]
+        lines += [f"| `@{option.name}` | {_cell(option.meaning)} |" for option in route.options] + [""]
+    return "\n".join(lines)
+
+
+def _event_page(event: Event) -> str:
+    return "\n".join([f"### `{event.address}`\n", f"{event.help}\n", *_table(event.arguments)])
+
+
+def _table(arguments: tuple[Argument, ...]) -> list[str]:
+    rows = [f"| {number} | `{a.type}:{a.name}`{'' if a.required else ' (optional)'} | {_cell(a.meaning)} |"
+            for number, a in enumerate(arguments, 1)]
+    return ["| # | argument | meaning |", "|---|---|---|", *rows, ""]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")
