@@ -6,11 +6,11 @@ the sampling step and solves for the noisier state. Repeated from level 0 it col
     eq. 5 (ode):  delta_t/sigma_t = delta_0/sigma_0                             the noise map stays as it is
     eq. 3 (sde):  delta_t/sigma_t = (delta_0/sigma_0) e^{lambda_0 - lambda_t}   the noise map grows
 
-so every mode is `x_t = alpha_t x0 + sigma_t k_t e` in closed form, without a network call. Level 0 is the cleanest level
-with sigma > 0, as the step away from sigma 0 is 0/0.
+so every mode is `x_t = alpha_t x0 + sigma_t k_t e` in closed form, without a network call. Level 0 is the cleanest
+level with sigma > 0, as the step away from sigma 0 is 0/0.
 
-Edit-friendly inversion (Huberman-Spiegelglas et al.; Manor and Michaeli) draws x_t = alpha_t x0 + sigma_t e_t with fresh
-e_t at every level and solves the order-1 step for the noise that leads from one to the next.
+Edit-friendly inversion (Huberman-Spiegelglas et al.; Manor and Michaeli) draws x_t = alpha_t x0 + sigma_t e_t with
+fresh e_t at every level and solves the order-1 step for the noise that leads from one to the next.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def noise_scale(levels: Levels, index: int, mode: Mode) -> float:
 
 
 def constant_inversion(x0: Tensor, levels: Levels, index: int, mode: Mode, noise: KeyedNoise) -> Tensor:
-    """The state at level `index` that the sampler with constant output `x0` comes from; see `noise_scale` for the modes.
+    """The state at level `index` from which a sampler with constant output `x0` comes; modes as in `noise_scale`.
 
     Args:
         x0: latents [batch, ...].
