@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which models are resident: least recently used goes first, never one that a job is using.
+
+For the worker's main thread alone. The budget is for weights; what a render needs beside them is the caller's reserve.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import torch
+from torch import nn
+
+from server.errors import OutOfMemory
+from server.models import loading
+from server.models.base import Backbone
+from server.models.catalogue import find
+
+WEIGHT_SHARE = 0.7  # of a device's memory; the rest is for activations
+
+
+@dataclass(frozen=True)
+class Key:
+    """What makes two requests the same resident model. revision: so that a changed folder is loaded anew."""
+
+    folder: Path
+    revision: str
+    device: str
+    dtype: torch.dtype
+    window: str | None
+
+
+@dataclass(eq=False)
+class _Resident:
+    name: str
+    backbone: Backbone
+    n_bytes: int
+    n_users: int = field(default=0)
+
+
+@dataclass(frozen=True)
+class ResidentModel:
+    """One line of what is loaded: weights in bytes, and whether a job is using it."""
+
+    name: str
+    device: str
+    n_bytes: int
+    in_use: bool
+
+
+class ModelPool:
+    """Loads backbones and keeps them until their memory is needed.
+
+    budget_bytes: of each device; None takes 70 % of its memory. A model larger than the budget is loaded alone.
+    """
+
+    def __init__(self, *, budget_bytes: int | None = None, home: Path | None = None) -> None:
+        self._budget_bytes = budget_bytes
+        self._home = home
+        self._resident: OrderedDict[Key, _Resident] = OrderedDict()
+
+    @contextmanager
+    def use(
+        self, name: str, *, device: str | None = None, dtype: str | None = None, window: str | None = None
+    ) -> Iterator[Backbone]:
+        """The backbone called `name`, pinned while the block runs; arguments as `loading.load`.
+
+        Raises:
+            InvalidOption, ModelUnavailable: as `loading.load`.
+            OutOfMemory: the block, or loading, ran out of memory.
+        """
+        with out_of_memory_explained(name):
+            key, resident = self._obtain(name, device, dtype, window)
+            self._resident.move_to_end(key)
+            resident.n_users += 1
+            try:
+                yield resident.backbone
+            finally:
+                resident.n_users -= 1
+
+    def resident(self) -> list[ResidentModel]:
+        """What is loaded, least recently used first."""
+        return [ResidentModel(r.name, key.device, r.n_bytes, r.n_users > 0) for key, r in self._resident.items()]
+
+    def unload_unused(self) -> None:
+        """Free every model that no job is using."""
+        for key in [key for key, resident in self._resident.items() if not resident.n_users]:
+            self._unload(key)
+
+    def _obtain(self, name: str, device: str | None, dtype: str | None, window: str | None) -> tuple[Key, _Resident]:
+        source = find(name, self._home)
+        chosen = loading.choose_device(device or source.device or "auto")
+        precision = loading.choose_dtype(dtype or source.dtype or "float32", chosen)
+        located = loading.locate(source)
+        key = Key(located.folder, located.revision, str(chosen), precision, window or source.window)
+        if key not in self._resident:
+            self._make_room(key.device, located.n_bytes)
+            backbone = loading.build(located, device=chosen, dtype=precision, window=key.window)
+            self._resident[key] = _Resident(name, backbone, weight_bytes(backbone))
+        return key, self._resident[key]
+
+    def _make_room(self, device: str, n_bytes: int) -> None:
+        budget = self._budget_bytes if self._budget_bytes is not None else default_budget_bytes(torch.device(device))
+        unused = [key for key, resident in self._resident.items() if key.device == device and not resident.n_users]
+        for key in unused:
+            if self._used_bytes(device) + n_bytes <= budget:
+                return
+            self._unload(key)
+
+    def _used_bytes(self, device: str) -> int:
+        return sum(resident.n_bytes for key, resident in self._resident.items() if key.device == device)
+
+    def _unload(self, key: Key) -> None:
+        resident = self._resident.pop(key)
+        assert not resident.n_users, "a model in use is never unloaded"
+        reference = weakref.ref(resident.backbone)
+        del resident
+        gc.collect()
+        assert reference() is None, f"something still holds the unloaded model {key.folder}"
+        if torch.device(key.device).type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def weight_bytes(backbone: Backbone) -> int:
+    """Bytes of all weights and buffers of a backbone's parts, each counted once."""
+    modules = [part for part in _parts(backbone) if isinstance(part, nn.Module)]
+    tensors = {id(t): t for module in modules for t in (*module.parameters(), *module.buffers())}
+    return sum(t.numel() * t.element_size() for t in tensors.values())
+
+
+def _parts(backbone: Backbone) -> list[object]:
+    attributes = list(vars(backbone).values())
+    nested = [value for part in attributes if hasattr(part, "__dataclass_fields__") for value in vars(part).values()]
+    return attributes + nested
+
+
+def default_budget_bytes(device: torch.device) -> int:
+    """70 % of the memory of `device`; of the machine's for a CPU and for mps, which shares it."""
+    if device.type == "cuda":
+        return int(WEIGHT_SHARE * torch.cuda.get_device_properties(device).total_memory)
+    return int(WEIGHT_SHARE * psutil.virtual_memory().total)
+
+
+@contextmanager
+def out_of_memory_explained(name: str) -> Iterator[None]:
+    """The one place where torch's several ways of running out of memory become OutOfMemory."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(_explain(name, error)) from error
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in ("not enough memory", "can't allocate memory", "out of memory")):
+            raise
+        raise OutOfMemory(_explain(name, error)) from error
+
+
+def _explain(name: str, error: BaseException) -> str:
+    cause = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (
+        f"The render with {name!r} does not fit the memory of its device ({cause}). "
+        "Try a shorter clip, fewer branches, dtype float16 on a card, or a smaller model."
+    )
