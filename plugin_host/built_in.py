@@ -67,7 +67,7 @@ BUILT_INS: dict[str, dict[str, Parameter]] = {
     "Limiter": {"threshold_db": Number(-80.0, 20.0), "release_ms": Number(1.0, 5_000.0)},
     "LowShelfFilter": _FILTER,
     "LowpassFilter": {"cutoff_frequency_hz": _FREQUENCY},
-    "MP3Compressor": {"vbr_quality": Number(0.0, 10.0)},
+    "MP3Compressor": {"vbr_quality": Number(0.0, 9.9)},
     "NoiseGate": {"threshold_db": Number(-120.0, 20.0), "ratio": Number(1.0, 100.0), "attack_ms": _MILLISECONDS,
                   "release_ms": _MILLISECONDS},
     "PeakFilter": _FILTER,

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plugin's process by itself: it answers its order, and never outlives its host."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from plugin_host.plugin_process import Order, Reply
+from server.errors import PluginFailed, from_wire
+
+
+@pytest.fixture
+def start():
+    processes = []
+
+    def start() -> subprocess.Popen:
+        process = subprocess.Popen([sys.executable, "-m", "plugin_host.plugin_process"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+
+
+def order_for(plugin, folder, clip) -> Order:
+    order = Order(plugin=plugin, parameters={}, raw_state="", input=folder / "in.f32", output=folder / "out.f32",
+                  channels=clip.channels, sample_rate=clip.sample_rate, timeout_s=60.0, reply=folder / "reply.json")
+    clip.samples.tofile(order.input)
+    return order
+
+
+def send(process: subprocess.Popen, order: Order) -> None:
+    process.stdin.write(order.model_dump_json().encode() + b"\n")
+    process.stdin.flush()
+
+
+def test_it_answers_an_order_and_ends(start, broken_plugin, tmp_path, mono):
+    order = order_for(broken_plugin, tmp_path, mono)
+    process = start()
+    send(process, order)
+    assert process.wait(60) == 0
+    reply = Reply.model_validate_json(order.reply.read_bytes())
+    assert reply.state == "failed" and isinstance(from_wire(reply.error), PluginFailed)
+    assert not order.output.exists()
+
+
+def test_it_ends_with_its_host_even_in_the_middle_of_a_hang(start, hanging_plugin, tmp_path, mono):
+    process = start()
+    send(process, order_for(hanging_plugin, tmp_path, mono))
+    process.stdin.close()
+    assert process.wait(60) == 1
+
+
+def test_importing_either_side_loads_neither_pedalboard_nor_torch():
+    code = ("import sys, plugin_host.plugin_process, plugin_host.guard\n"
+            "assert not {'torch', 'pedalboard'} & set(sys.modules)")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
