@@ -11,10 +11,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from server.sampling.levels import Level, Levels
 from torch import Tensor, nn
+
+from server.sampling.levels import Level, Levels
+
+
+Schedule = Literal["even", "model"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,16 @@ class Backbone(ABC):
     network: nn.Module  # the denoiser itself: what a LoRA is injected into and `learn` trains
 
     @abstractmethod
-    def levels(self, n_steps: int) -> Levels:
-        """The noise levels of the model's own schedule in `n_steps` steps, noisiest first (VP coordinates)."""
+    def levels(self, n_steps: int, schedule: Schedule = "model") -> Levels:
+        """Noise levels in `n_steps` steps, noisiest first (VP coordinates).
+
+        Args:
+            schedule: "model" picks the levels that the model's own scheduler picks (what published figures refer to);
+                "even" spreads the model's range evenly in SNR and ends at sigma 0, which few steps of order 2 need.
+
+        Raises:
+            InvalidOption: a number of steps that the schedule does not have.
+        """
 
     @abstractmethod
     def latent_shape(self, n_samples: int) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one door to the foreign model libraries: quiet, explicit about precision, safetensors only.
 
-Three rules hold for every component and are kept here: the dtype is always given (transformers otherwise takes what the
-folder was saved in, so that one folder loads as a mix of precisions), pickled weights are never read, and what the
+Three rules hold for every component and are kept here: everything is loaded in float32 (transformers otherwise takes what
+the folder was saved in, so that one folder loads as a mix of precisions), pickled weights are never read, and what the
 libraries print about themselves stays silent unless the person asked for it by the libraries' own variables.
 """
 
@@ -42,13 +42,13 @@ def building() -> Iterator[None]:
         yield
 
 
-def load_module(cls: type, folder: Path, subfolder: str, dtype: torch.dtype = torch.float32) -> nn.Module:
-    """A component in evaluation mode with frozen weights, in `dtype` whatever precision the folder was saved in.
+def load_module(cls: type, folder: Path, subfolder: str) -> nn.Module:
+    """A component in evaluation mode with frozen weights, float32 whatever precision the folder was saved in.
 
     Raises:
         ModelUnavailable: the files are missing, damaged, of another shape or incomplete; the message names the component.
     """
-    precision = {"dtype" if issubclass(cls, transformers.PreTrainedModel) else "torch_dtype": dtype}
+    precision = {"dtype" if issubclass(cls, transformers.PreTrainedModel) else "torch_dtype": torch.float32}
     try:
         with building():
             module, report = cls.from_pretrained(

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from server.errors import ModelUnavailable
-from server.models.base import BackboneFacts
+from server.models.base import BackboneFacts, Schedule
 from server.models.components import diffusers, load_config, load_module, transformers
 from server.models.mel import MelSpec, log_mel
 from server.models.prediction import PredictingBackbone
 from server.models.vocoder_delay import measure_delay
-from server.sampling.levels import Levels, levels_from_alphas_cumprod
+from server.sampling.levels import Levels, levels_even_in_snr, levels_from_alphas_cumprod
 
 MAX_S = 10.24  # what all official checkpoints were trained on
 _PREDICTIONS = ("epsilon", "v_prediction", "sample")
@@ -76,8 +76,10 @@ class MelBackbone(PredictingBackbone):
         """Audio samples of one latent frame."""
         return self.mel.hop * self.frames_per_latent
 
-    def levels(self, n_steps: int) -> Levels:
-        """The training steps that the model's DDIM scheduler picks, in `n_steps` steps. Raises InvalidOption."""
+    def levels(self, n_steps: int, schedule: Schedule = "model") -> Levels:
+        """The training steps that the model's DDIM scheduler picks, or even steps in SNR between them."""
+        if schedule == "even":
+            return levels_even_in_snr(self.parts.scheduler.alphas_cumprod, n_steps)
         config = self.parts.scheduler.config
         return levels_from_alphas_cumprod(
             self.parts.scheduler.alphas_cumprod, n_steps, spacing=config.timestep_spacing,

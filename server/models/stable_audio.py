@@ -45,7 +45,7 @@ class StableAudio(PredictingBackbone):
         super().__init__()
         self.device, self.dtype, self.window = device, dtype, window
         network = load_module(diffusers.StableAudioDiTModel, folder, "transformer")
-        self.network = _keep_time_precise(network.to(device=device, dtype=dtype), dtype)
+        self.network = _to_precision(network, dtype).to(device)
         self.vae = load_module(diffusers.AutoencoderOobleck, folder, "vae").to(device)
         self.text_encoder = load_module(transformers.T5EncoderModel, folder, "text_encoder").to(device)
         self.projection = load_module(diffusers.StableAudioProjectionModel, folder, "projection_model").to(device)
@@ -59,7 +59,7 @@ class StableAudio(PredictingBackbone):
         )
         self._rotary = lru_cache(maxsize=8)(self._build_rotary)
 
-    def levels(self, n_steps: int) -> Levels:
+    def levels(self, n_steps: int, schedule: Schedule = "model") -> Levels:
         """Log-linear in sigma from the config's largest to its smallest, then 0. Raises InvalidOption."""
         config = self.scheduler.config
         return levels_from_edm_sigmas(log_linear_edm_sigmas(n_steps, config.sigma_max, config.sigma_min))
@@ -134,13 +134,15 @@ def reach_frames(ratios: Sequence[int]) -> int:
     return math.ceil(reach + 3 / hop)
 
 
-def _keep_time_precise(network: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Compute the time embedding in float32: half precision rounds a time of 0.9987 to 1."""
+def _to_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The network in `dtype`, but for its time embedding: half precision would round a time of 0.9987 to 1."""
     if dtype is torch.float32:
         return network
-    network.time_proj.float()
-    # The network casts its time to the dtype of its first parameter, which is the time embedding's.
-    network.timestep_proj.float().register_forward_hook(lambda module, inputs, features: features.to(dtype))
+    for name, part in network.named_children():
+        if name not in ("time_proj", "timestep_proj"):
+            part.to(dtype)
+    # The network casts its time to the dtype of its first parameter, which is the time embedding's: float32.
+    network.timestep_proj.register_forward_hook(lambda module, inputs, features: features.to(dtype))
     return network
 
 

@@ -61,13 +61,13 @@ def build(
 
 def _stable_audio() -> Parts:
     transformer = diffusers.StableAudioDiTModel(
-        sample_size=128, in_channels=8, out_channels=8, num_layers=2, attention_head_dim=16, num_attention_heads=2,
+        sample_size=128, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=16, num_attention_heads=2,
         num_key_value_attention_heads=1, cross_attention_dim=TEXT_WIDTH, cross_attention_input_dim=TEXT_WIDTH,
         time_proj_dim=32, global_states_input_dim=2 * TEXT_WIDTH,
     )
     vae = diffusers.AutoencoderOobleck(
-        encoder_hidden_size=16, downsampling_ratios=[2, 4, 4, 8, 8], channel_multiples=[1, 2, 2, 4, 4],
-        decoder_channels=4, decoder_input_channels=8, audio_channels=2, sampling_rate=44100,
+        encoder_hidden_size=8, downsampling_ratios=[2, 4, 4, 8, 8], channel_multiples=[1, 2, 2, 4, 4],
+        decoder_channels=4, decoder_input_channels=4, audio_channels=2, sampling_rate=44100,
     )
     scheduler = diffusers.CosineDPMSolverMultistepScheduler(
         sigma_min=SIGMA_MIN, sigma_max=SIGMA_MAX, sigma_data=1.0, sigma_schedule="exponential", solver_order=2,
