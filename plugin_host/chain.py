@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A chain of plugins, and a clip's way through it.
 
-A chain is plain data: it can be written in a preset, kept in a journal and sent to another process. Built-in effects run
-here; each third-party plugin runs in a process of its own.
+A chain is plain data: it can be written in a preset, kept in a journal and sent to another process. Built-in effects
+run here; each third-party plugin runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def load_chain(source: str | Path | Mapping[str, Any]) -> Chain:
 
     preset = load(source)
     if preset.chain is None:
-        raise InvalidOption(f"The preset {preset.name!r} is of kind {preset.kind!r}, not 'chain'. Give it as a preset of "
-                            f"that job; its own plugins run with it.")
+        raise InvalidOption(f"The preset {preset.name!r} is of kind {preset.kind!r}, not 'chain'. Give it as a "
+                            "preset of that job; its own plugins run with it.")
     return resolve_chain(preset.chain)
 
 
@@ -176,7 +176,7 @@ def _check_settings(link: Link, where: str) -> None:
     if link.builtin:
         check_built_in(link.builtin, link.parameters)
         if link.raw_state or "timeout_s" in link.model_fields_set:
-            raise InvalidOption(f"{where}: raw_state and timeout_s are for VST3 and AU plugins; {link.builtin} has none.")
+            raise InvalidOption(f"{where}: raw_state and timeout_s are for VST3 and AU; {link.builtin} has none.")
     for name, value in link.parameters.items():
         if isinstance(value, float) and not np.isfinite(value):
             raise InvalidOption(f"{where}: {name} = {value} is not a number that can be set.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's side of a plugin's process: start it, wait within a limit, kill it with all its children, read what it made.
+"""The host's side of a plugin's process: start it, wait within a limit, kill it and its children, read what it made.
 
 Whatever the plugin does, this ends: with the clip, or with an error that says what happened.
 """
@@ -53,10 +53,11 @@ def run_plugin(plugin: Path, parameters: Mapping[str, Any], raw_state: str, clip
                       timeout_s=timeout_s, reply=folder / "reply.json")
         try:
             clip.samples.tofile(order.input)
+            (folder / "order.json").write_text(order.model_dump_json(), encoding="utf-8")
         except OSError as cause:
-            raise StorageError(f"{order.input} cannot be written: {cause.strerror}. Free some space.") from cause
+            raise StorageError(f"{folder} cannot be written: {cause.strerror}. Free some space.") from cause
         log = folder / "log"
-        code = _run_process(order, log, on_wait)
+        code = _run_process(order, folder, log, on_wait)
         if code != 0 or not order.reply.exists():
             raise PluginFailed(f"{plugin.stem} crashed ({_ending(code)}). Its last words: {_tail(log)}")
         reply = Reply.model_validate_json(order.reply.read_bytes())
@@ -65,19 +66,19 @@ def run_plugin(plugin: Path, parameters: Mapping[str, Any], raw_state: str, clip
         return Clip(np.fromfile(order.output, np.float32).reshape(clip.samples.shape), clip.sample_rate)
 
 
-def _run_process(order: Order, log: Path, on_wait: Callable[[], None]) -> int:
-    """Exit code of the plugin's process, which is gone with all its children when this returns or raises."""
+def _run_process(order: Order, folder: Path, log: Path, on_wait: Callable[[], None]) -> int:
+    """Exit code of the plugin's process, which is gone with all its children when this returns or raises.
+
+    It works in the temporary folder: what a plugin leaves there goes with it, and no module is found there by accident.
+    """
     root = str(Path(__file__).resolve().parents[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     deadline = time.monotonic() + order.timeout_s
     with open(log, "wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "plugin_host.plugin_process"], stdin=subprocess.PIPE,
-                                   stdout=output, stderr=subprocess.STDOUT, env=environment, **_own_group())
+        process = subprocess.Popen([sys.executable, "-m", "plugin_host.plugin_process", str(folder / "order.json")],
+                                   stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, cwd=folder,
+                                   env=environment, **_own_group())
     try:
-        # A process that died at once is met below, by its exit code.
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(order.model_dump_json().encode() + b"\n")
-            process.stdin.flush()
         while time.monotonic() < deadline:
             on_wait()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -107,8 +108,7 @@ def _kill_group(process: subprocess.Popen) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
+    process.stdin.close()
 
 
 def _ending(code: int) -> str:

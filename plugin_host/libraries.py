@@ -25,7 +25,8 @@ def missing_libraries(plugin: Path) -> list[str]:
     missing: list[str] = []
     for library in sorted(plugin.glob("Contents/*-linux/*.so")) if plugin.is_dir() else [plugin]:
         try:
-            answer = subprocess.run([linker, str(library)], capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+            answer = subprocess.run([linker, str(library)], capture_output=True, text=True, timeout=_LIMIT_S,
+                                    check=False)
         except subprocess.TimeoutExpired:
             continue
         missing += [line.split("=>")[0].strip() for line in answer.stdout.splitlines() if "not found" in line

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One third-party plugin on one clip, in a process of its own: `python -m plugin_host.plugin_process`.
+"""One third-party plugin on one clip, in a process of its own: `python -m plugin_host.plugin_process ORDER`.
 
 The plugin is loaded and run on this process's main thread, as the formats demand, and may crash or hang without taking
-anything else with it. The order arrives as one line of JSON on stdin; audio is exchanged as raw float32 files. The end
-of stdin means that the host is gone, and ends this process.
+anything else with it. The order is the JSON file named on the command line; audio is exchanged as raw float32 files.
+Stdin carries nothing: its end means that the host is gone, and ends this process.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _end_with_the_host() -> None:
 
 
 def main() -> None:
-    order = Order.model_validate_json(sys.stdin.buffer.readline())
+    order = Order.model_validate_json(Path(sys.argv[1]).read_bytes())
     threading.Thread(target=_end_with_the_host, daemon=True).start()
     try:
         run(order)

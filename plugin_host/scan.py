@@ -27,11 +27,12 @@ class PluginFile:
 
 
 def plugin_folders(format: Format) -> list[Path]:
-    """Where this system keeps plugins of a format, in order of precedence: VST3_PATH, the person's own, the machine's."""
+    """Where this system keeps plugins of a format, by precedence: VST3_PATH, the person's own, the machine's."""
     if format == "au":
         return [Path.home() / "Library/Audio/Plug-Ins/Components", Path("/Library/Audio/Plug-Ins/Components")] \
             if sys.platform == "darwin" else []
-    extra = [Path(entry).expanduser() for entry in os.environ.get("VST3_PATH", "").split(os.pathsep) if entry]
+    extra = [Path(entry).expanduser().absolute() for entry in os.environ.get("VST3_PATH", "").split(os.pathsep)
+             if entry]
     if sys.platform == "darwin":
         return [*extra, Path.home() / "Library/Audio/Plug-Ins/VST3", Path("/Library/Audio/Plug-Ins/VST3")]
     if sys.platform == "win32":

@@ -119,5 +119,5 @@ def _write(target: Path, content: bytes) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as cause:
-        raise StorageError(f"{target} cannot be written: {cause.strerror}. Free some space, or choose a folder that can "
-                           "be written.") from cause
+        raise StorageError(f"{target} cannot be written: {cause.strerror}. Free some space, or choose a folder that "
+                           "can be written.") from cause

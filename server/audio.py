@@ -26,9 +26,10 @@ from server.errors import InvalidInput, StorageError
 from server.loudness import gated_loudness_lkfs, ungated_loudness_lkfs
 from server.loudness import true_peak_dbfs as _true_peak_dbfs
 
-__all__ = ["MAX_CHANNELS", "MIN_DURATION_S", "Bext", "Clip", "ClipHeader", "fade", "fold_mono", "loudness_lkfs",
-           "match_level", "read_bext", "read_clip", "read_header", "require_length", "require_sound", "resample",
-           "to_channels", "to_length", "true_peak_dbfs", "wav_bytes", "write_clip"]
+__all__ = ["MAX_CHANNELS", "MAX_SAMPLE_RATE", "MIN_DURATION_S", "MIN_SAMPLE_RATE", "Bext", "Clip", "ClipHeader",
+           "fade", "fold_mono", "loudness_lkfs", "match_level", "read_bext", "read_clip", "read_header",
+           "require_length", "require_sound", "resample", "to_channels", "to_length", "true_peak_dbfs", "wav_bytes",
+           "write_clip"]
 
 MIN_DURATION_S = 0.05
 """Shortest clip a method works on; shorter ones can be read, but `require_sound` refuses them."""

@@ -11,14 +11,15 @@ from plugin_host.built_in import BUILT_INS, Choice, Number, check_built_in, run_
 from server.audio import Clip
 from server.errors import InvalidOption, PluginFailed
 
-LEFT_OUT = {"Chain", "Mix", "Plugin", "PluginContainer", "Pedalboard", "ExternalPlugin", "VST3Plugin", "AudioUnitPlugin",
-            "IIRFilter", "Convolution", "_klass"}
+LEFT_OUT = {"Chain", "Mix", "Plugin", "PluginContainer", "Pedalboard", "ExternalPlugin", "VST3Plugin",
+            "AudioUnitPlugin", "IIRFilter", "Convolution", "_klass"}
 ENUMERATIONS = {("Resample", "quality"), ("GSMFullRateCompressor", "quality")}
 
 
 def properties(name: str) -> set[str]:
     effect = getattr(pedalboard, name)
-    return {key for key, value in vars(effect).items() if isinstance(value, property) and (name, key) not in ENUMERATIONS}
+    return {key for key, value in vars(effect).items()
+            if isinstance(value, property) and (name, key) not in ENUMERATIONS}
 
 
 def test_the_table_lists_every_effect_of_pedalboard_with_its_parameters():

@@ -16,7 +16,8 @@ import pytest
 from plugin_host.guard import run_plugin
 from server.errors import InvalidOption, JobCancelled, PluginFailed, PluginTimeout, StorageError
 
-TUBE, COMP, COMP_STEREO, SLOW = (f"/usr/lib/vst3/{name}.vst3" for name in ("ZamTube", "ZamComp", "ZamCompX2", "ZamVerb"))
+TUBE, COMP, COMP_STEREO, SLOW = (f"/usr/lib/vst3/{name}.vst3"
+                                 for name in ("ZamTube", "ZamComp", "ZamCompX2", "ZamVerb"))
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ class OnFirstChild:
 
 
 def test_a_file_that_is_no_plugin_is_refused(broken_plugin, mono):
-    with pytest.raises(PluginFailed, match="Broken cannot be loaded: .*unsupported plugin format.*built for this system"):
+    with pytest.raises(PluginFailed, match="Broken cannot be loaded: .*unsupported plugin format.*built for this"):
         render(broken_plugin, mono)
 
 
@@ -99,7 +100,7 @@ def test_a_full_disk_is_told(broken_plugin, mono):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with pytest.raises(StorageError, match=r"in\.f32 cannot be written"):
+        with pytest.raises(StorageError, match=r"athanor-plugin-.* cannot be written: .*Free some space"):
             render(broken_plugin, mono)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -148,7 +149,7 @@ def test_a_wrong_parameter_of_a_real_plugin_is_explained(require_host, mono, par
 
 @pytest.mark.hosts
 def test_a_mono_plugin_refuses_stereo_and_a_stereo_one_takes_it(require_host, stereo):
-    with pytest.raises(PluginFailed, match="ZamComp does not take a clip of 2 channels.*A mono plugin needs a mono clip"):
+    with pytest.raises(PluginFailed, match="ZamComp does not take a clip of 2 channels.*plugin needs a mono clip"):
         render(require_host(COMP), stereo)
     assert render(require_host(COMP_STEREO), stereo).samples.shape == stereo.samples.shape
 

@@ -16,9 +16,11 @@ from server.errors import PluginFailed, from_wire
 def start():
     processes = []
 
-    def start() -> subprocess.Popen:
-        process = subprocess.Popen([sys.executable, "-m", "plugin_host.plugin_process"], stdin=subprocess.PIPE,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(order: Order) -> subprocess.Popen:
+        path = order.reply.with_name("order.json")
+        path.write_text(order.model_dump_json(), encoding="utf-8")
+        process = subprocess.Popen([sys.executable, "-m", "plugin_host.plugin_process", str(path)],
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         processes.append(process)
         return process
 
@@ -36,15 +38,9 @@ def order_for(plugin, folder, clip) -> Order:
     return order
 
 
-def send(process: subprocess.Popen, order: Order) -> None:
-    process.stdin.write(order.model_dump_json().encode() + b"\n")
-    process.stdin.flush()
-
-
 def test_it_answers_an_order_and_ends(start, broken_plugin, tmp_path, mono):
     order = order_for(broken_plugin, tmp_path, mono)
-    process = start()
-    send(process, order)
+    process = start(order)
     assert process.wait(60) == 0
     reply = Reply.model_validate_json(order.reply.read_bytes())
     assert reply.state == "failed" and isinstance(from_wire(reply.error), PluginFailed)
@@ -52,8 +48,7 @@ def test_it_answers_an_order_and_ends(start, broken_plugin, tmp_path, mono):
 
 
 def test_it_ends_with_its_host_even_in_the_middle_of_a_hang(start, hanging_plugin, tmp_path, mono):
-    process = start()
-    send(process, order_for(hanging_plugin, tmp_path, mono))
+    process = start(order_for(hanging_plugin, tmp_path, mono))
     process.stdin.close()
     assert process.wait(60) == 1
 

@@ -109,7 +109,8 @@ HEAD = 'title = "T"\ndescription = "d"\n'
     ('kind = "fuse"\npost = []\n' + HEAD, "T, post' names no plugin"),
     ('kind = "chain"\n' + HEAD, "names no plugin"),
     ('kind = "chain"\n' + HEAD + "[options]\n", "of kind 'chain' has no 'options'"),
-    ('kind = "chain"\n' + HEAD + '[[chain]]\nbuiltin = "Gain"\nparameters = { gian_db = 1 }\n', "did you mean 'gain_db'"),
+    ('kind = "chain"\n' + HEAD + '[[chain]]\nbuiltin = "Gain"\nparameters = { gian_db = 1 }\n',
+     "did you mean 'gain_db'"),
     ("kind = fuse", r"mine\.toml is not a preset: it is not valid TOML \(.*line 1"),
     ("x = '" + "y" * 2**22 + "'", "larger than the 4 MiB"),
 ])
