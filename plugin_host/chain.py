@@ -64,11 +64,12 @@ class Chain(BaseModel):
     links: tuple[Link, ...] = Field(min_length=1)
 
 
-def load_chain(source: str | Path | Mapping[str, Any]) -> Chain:
+def load_chain(source: str | Path | Mapping[str, Any], *, home: Path | None = None) -> Chain:
     """A chain that is ready to run: every plugin it names is installed.
 
     Args:
         source: name of a chain preset, path of a preset file (`.toml`), or `{"title": ..., "chain": [link, ...]}`.
+        home: data folder with the person's own presets, as `presets.user_folder`.
 
     Raises:
         InvalidOption: no such preset or not one of a chain, an unknown key, plugin or parameter (the nearest known one
@@ -82,7 +83,7 @@ def load_chain(source: str | Path | Mapping[str, Any]) -> Chain:
 
     from presets import load
 
-    preset = load(source)
+    preset = load(source, home=home)
     if preset.chain is None:
         raise InvalidOption(f"The preset {preset.name!r} is of kind {preset.kind!r}, not 'chain'. Give it as a "
                             "preset of that job; its own plugins run with it.")

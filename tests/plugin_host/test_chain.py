@@ -119,6 +119,9 @@ def test_chains_come_from_presets_by_name_and_by_path(tmp_path, monkeypatch):
     path = tmp_path / "mine.toml"
     path.write_text('kind = "chain"\ntitle = "Mine"\ndescription = "d"\n[[chain]]\nbuiltin = "Gain"\n')
     assert load_chain(path).links == (Link(builtin="Gain"),)
+    (tmp_path / "other" / "presets").mkdir(parents=True)
+    path.rename(tmp_path / "other" / "presets" / "mine.toml")
+    assert load_chain("mine", home=tmp_path / "other").title == "Mine"
     with pytest.raises(InvalidOption, match="'fuse_paper' is of kind 'fuse', not 'chain'"):
         load_chain("fuse_paper")
 
