@@ -8,6 +8,7 @@ from typing import Any
 
 from server.errors import InvalidOption
 from server.kinds.base import Kind, nearest
+from server.kinds.debug import DEBUG
 from server.kinds.fuse import FUSE
 from server.kinds.generate import GENERATE
 from server.kinds.learn import LEARN
@@ -17,6 +18,8 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (FUSE, LEARN, GENERATE)}
 
 def find_kind(name: str) -> Kind:
     """The kind of that name; InvalidOption naming the nearest one if there is none."""
+    if name == DEBUG.name:  # in no list: it is for tests, and a server refuses it unless told otherwise
+        return DEBUG
     if name not in KINDS:
         raise InvalidOption(f"there is no job kind {name!r}{nearest(name, KINDS)}")
     return KINDS[name]

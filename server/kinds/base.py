@@ -42,7 +42,7 @@ def _whole_number(value: Any) -> Any:
 
 Order = Annotated[Literal[1, 2, 3], BeforeValidator(_whole_number)]
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
-Seed = Annotated[int | None, BeforeValidator(empty_is_none), Field(ge=0, le=2**31 - 1)]
+Seed = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeValidator(empty_is_none)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers)]
 
 
@@ -160,6 +160,7 @@ def _explain(kind: str, error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"{kind} needs the option {name!r}."
     shown = repr(problem["input"])
-    shown = shown if len(shown) <= 60 else f"{shown[:50]}... ({len(shown)} characters)"
+    if len(shown) > 60:
+        shown = f"{shown[:50]}... ({len(str(problem['input']))} characters)"
     text = problem["msg"].removeprefix("Value error, ")
     return f"{kind}: {name}={shown}: {text}." if name else f"{kind}: {text}."

@@ -16,6 +16,9 @@ class SamplerOptions(ModelOptions):
     steps: int = Field(50, ge=2, le=1000, description="Sampler steps, 2 to 1000; more is slower and cleaner.")
     order: Order = Field(2, description="Order of the DPM-Solver++ step: 1, 2 or 3.")
     solver: Literal["sde", "ode"] = Field("sde", description="sde adds fresh noise at every step, ode adds none.")
+    schedule: Literal["even", "model"] = Field(
+        "even", description="even spaces the steps evenly in SNR; model takes the model's own steps, as the papers do."
+    )
     form: Literal["midpoint", "phi", "published"] = Field(
         "midpoint", description="Extrapolation of orders 2 and 3: midpoint or phi; published uses k-diffusion's weight."
     )

@@ -31,7 +31,8 @@ def find_balance(render: Callable[[int], tuple[Rendered, float]], low: int, high
             tried[level] = render(level)
         return tried[level][1]
 
-    crossing = difference(low) <= 0.0 <= difference(high)
+    at_low, at_high = difference(low), difference(high)
+    crossing = at_low <= 0.0 <= at_high
     while crossing and high - low > 1 and len(tried) < MAX_RENDERS:
         middle = (low + high) // 2
         low, high = (middle, high) if difference(middle) <= 0.0 else (low, middle)

@@ -34,6 +34,7 @@ class Context:
         palette_dir: folder of the palette entries, `<name>.safetensors`.
         backbone: loads a model by name (or returns the resident one).
         on_step: called with `Progress` before each step; raises JobCancelled to stop.
+        attempt: 1, or 2 after a worker was lost.
     """
 
     job_id: str
@@ -41,6 +42,7 @@ class Context:
     palette_dir: Path
     backbone: Callable[[str], Backbone]
     on_step: Callable[[Progress], None]
+    attempt: int = 1
 
     def seed(self, asked: int | None) -> int:
         """The seed asked for, else one derived from the job id: the same on every attempt."""

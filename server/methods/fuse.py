@@ -162,7 +162,7 @@ def _prepare(clips: Mapping[str, Clip], options: FuseOptions, context: Context) 
         x0 = backbone.encode(original.audio)
     noise = KeyedNoise(context.seed(options.seed), [0] * original.items)
     ends = likeness(backbone, clips)
-    return Fusion(backbone, options, backbone.levels(options.steps), original, x0, noise, ends, count)
+    return Fusion(backbone, options, backbone.levels(options.steps, options.schedule), original, x0, noise, ends, count)
 
 
 def _wanted_levels(fusion: Fusion) -> list[int]:
@@ -228,7 +228,7 @@ def _led_by_adapter(fusion: Fusion, context: Context) -> Iterator[adapters.Adapt
 def _balanced(fusion: Fusion, lead: Lead, low: int, high: int) -> tuple[Rendered, dict[str, Any]]:
     def render(level: int) -> tuple[Rendered, float]:
         rendered = fusion.render([level], lead)[0]
-        return rendered, rendered.likeness["original_share"] - rendered.likeness["reference_share"]
+        return rendered, fusion.ends.lean(rendered.likeness)
 
     rendered, record = find_balance(render, low, high)
     snr_db = fusion.levels.snr_db

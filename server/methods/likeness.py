@@ -2,8 +2,9 @@
 """How much of the original and of the reference is heard in a fused clip: cosines in one named embedding.
 
 A model cannot return a clip better than its autoencoder does, and two clips that are alike to begin with are alike in
-every mixture. So each cosine is also given as a share: 0 where the fused clip is as like it as original and reference are
-like each other, 1 where it is as like it as the clip's own round trip through the autoencoder.
+every mixture. So each cosine is also given as a share: 0 where the fused clip is as like it as original and reference
+are like each other, 1 where it is as like it as the clip's own round trip through the autoencoder. Where the two clips are too
+alike for that, there is no share.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from server.audio import Clip
 from server.measure import timbre
 from server.methods.fitting import fit, unfit
 from server.models.base import Backbone
+
+_TOO_ALIKE = 0.02
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,17 @@ class Likeness:
             if end is not None:
                 found[name] = round(float(vector @ end), 4)
                 found[f"{name}_round_trip"] = round(best, 4)
-                if self.between is not None:
-                    found[f"{name}_share"] = round((found[name] - self.between) / max(best - self.between, 1e-3), 4)
+                if self.between is not None and best - self.between > _TOO_ALIKE:
+                    found[f"{name}_share"] = round((found[name] - self.between) / (best - self.between), 4)
         if self.between is not None:
             found["between"] = round(self.between, 4)
         return found
+
+    @staticmethod
+    def lean(found: Mapping[str, float | str]) -> float:
+        """How much nearer a fused clip is to the original than to the reference: shares where there are, else cosines."""
+        kind = "_share" if {"original_share", "reference_share"} <= found.keys() else ""
+        return float(found[f"original{kind}"]) - float(found[f"reference{kind}"])
 
 
 def likeness(backbone: Backbone, clips: Mapping[str, Clip]) -> Likeness:

@@ -153,6 +153,37 @@ def _training_steps(n_train: int, n_steps: int, spacing: Spacing, steps_offset: 
     return [round(i * (n_train - 1) / (n_steps - 1)) for i in reversed(range(n_steps))]
 
 
+def levels_even_in_snr(alphas_cumprod: Tensor, n_steps: int) -> Levels:
+    """Levels of a discrete schedule evenly spaced in SNR, ending at sigma 0 as Stable Audio Open's do.
+
+    The training steps that published code picks leave a last jump in lambda several times longer than the one before it:
+    there the extrapolation of orders 2 and 3 overshoots. Times lie between training steps; sinusoidal embeddings take them.
+
+    Args:
+        alphas_cumprod: cumulative signal power of the training steps, cleanest first, [n_train].
+        n_steps: sampling steps, from the noisiest training step to the cleanest, then to sigma 0.
+
+    Raises:
+        InvalidOption: fewer than 2 steps.
+    """
+    if n_steps < 2:
+        raise InvalidOption(f"n_steps is {n_steps}; it must be 2 or more.")
+    power = alphas_cumprod.detach().to("cpu", torch.float64)
+    table = 0.5 * torch.log(power / (1.0 - power))  # lambda of every training step, falling
+    lam = torch.linspace(float(table[-1]), float(table[0]), n_steps, dtype=torch.float64)
+    end = torch.tensor([math.inf], dtype=torch.float64)
+    lam_to_end = torch.cat([lam, end])
+    time = torch.cat([_fractional_index(lam, table), torch.full_like(end, math.nan)])
+    return Levels(torch.sigmoid(2.0 * lam_to_end).sqrt(), torch.sigmoid(-2.0 * lam_to_end).sqrt(), time)
+
+
+def _fractional_index(values: Tensor, falling: Tensor) -> Tensor:
+    """Where in the falling table [n] its linear interpolation takes each of `values`, as an index in 0..n - 1."""
+    right = torch.searchsorted(-falling, -values).clamp(1, len(falling) - 1)
+    left = right - 1
+    return left + ((falling[left] - values) / (falling[left] - falling[right])).clamp(0.0, 1.0)
+
+
 def log_linear_edm_sigmas(n_steps: int, sigma_max: float = 500.0, sigma_min: float = 0.3) -> Tensor:
     """EDM noise levels evenly spaced in their logarithm, then 0: [n_steps + 1].
 

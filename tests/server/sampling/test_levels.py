@@ -10,6 +10,7 @@ from server.errors import InvalidOption
 from server.sampling.levels import (
     Levels,
     edm_from_vp,
+    levels_even_in_snr,
     levels_from_alphas_cumprod,
     levels_from_edm_sigmas,
     log_linear_edm_sigmas,
@@ -142,3 +143,25 @@ def test_levels_run_from_noisy_to_clean():
     up = torch.tensor([0.1, 0.5], dtype=torch.float64)
     with pytest.raises(AssertionError, match="noisiest"):
         Levels(torch.sqrt(1 - up**2), up, up)
+
+
+def test_even_levels_are_even_in_snr_and_end_clean():
+    levels = levels_even_in_snr(POWER, 50)
+    steps = levels.snr_db[:-1].diff()
+    assert levels.n_steps == 50 and torch.allclose(steps, steps[:1].expand_as(steps))
+    assert float(levels.sigma[-1]) == 0.0 and float(levels.alpha[-1]) == 1.0 and math.isnan(float(levels.time[-1]))
+    assert torch.allclose(levels.alpha**2 + levels.sigma**2, torch.ones_like(levels.alpha))
+
+
+def test_times_of_even_levels_lie_where_the_table_has_their_snr():
+    levels = levels_even_in_snr(POWER, 33)
+    table = 0.5 * torch.log(POWER / (1 - POWER))
+    time = levels.time[:-1]
+    below, above = table[time.ceil().long()], table[time.floor().long()]
+    assert bool((below - 1e-12 <= levels.lam[:-1]).all()) and bool((levels.lam[:-1] <= above + 1e-12).all())
+    assert float(time[0]) == 999.0 and float(time[-1]) == 0.0
+
+
+def test_even_levels_need_two_steps():
+    with pytest.raises(InvalidOption, match="n_steps is 1; it must be 2 or more"):
+        levels_even_in_snr(POWER, 1)
