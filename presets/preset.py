@@ -26,7 +26,7 @@ from typing import Any
 
 from plugin_host.chain import Chain, parse_chain
 from server.errors import InvalidOption
-from server.kinds import KINDS, parse_options
+from server.kinds import KINDS, find_kind
 from server.kinds.base import nearest
 
 CHAIN = "chain"
@@ -100,7 +100,7 @@ def parse_preset(name: str, fields: Mapping[str, Any], *, path: Path, shipped: b
     options = fields.get("options", {})
     if not isinstance(options, Mapping):
         raise InvalidOption(f"options = {options!r} is not a table; write them under [options].")
-    parse_options(kind, options)
+    find_kind(kind).check_partial(options)
     pre, post = (parse_chain(f"{title}, {key}", fields[key]) if key in fields else None for key in ("pre", "post"))
     return Preset(name, kind, title, description, path, options, pre, post, shipped=shipped)
 

@@ -118,24 +118,37 @@ class Kind:
 
         Args:
             options: names and values; texts are accepted for numbers, as OSC and command lines send them.
-            roles: the inputs that came with the job; None leaves them unchecked (a preset has no inputs).
+            roles: the inputs that came with the job; None leaves them unchecked.
 
         Raises:
             InvalidOption: unknown name (the nearest known one is named) or a value out of range.
             InvalidInput: a role that is missing or that this kind does not take.
         """
-        known = self.options.model_fields
-        for name in options:
-            if name not in known:
-                raise InvalidOption(f"{self.name} has no option {name!r}{nearest(name, known)}")
+        self._check_names(options)
         try:
             parsed = self.options.model_validate(dict(options))
         except ValidationError as error:
-            raise InvalidOption(_explain(self.name, error)) from None
+            raise InvalidOption(_explain(self.name, error.errors(include_url=False)[0])) from None
         if roles is not None:
             self._check_roles(roles)
             self.check(parsed, roles)
         return parsed
+
+    def check_partial(self, options: Mapping[str, Any]) -> None:
+        """Check options of which required ones may be missing, as a preset's. Raises InvalidOption as `parse` does."""
+        self._check_names(options)
+        try:
+            self.options.model_validate(dict(options))
+        except ValidationError as error:
+            for problem in error.errors(include_url=False):
+                if problem["type"] != "missing":
+                    raise InvalidOption(_explain(self.name, problem)) from None
+
+    def _check_names(self, options: Mapping[str, Any]) -> None:
+        known = self.options.model_fields
+        for name in options:
+            if name not in known:
+                raise InvalidOption(f"{self.name} has no option {name!r}{nearest(name, known)}")
 
     def _check_roles(self, roles: frozenset[str]) -> None:
         takes = [spec.role for spec in self.inputs]
@@ -153,9 +166,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; there is: {', '.join(known)}."
 
 
-def _explain(kind: str, error: ValidationError) -> str:
-    """The first problem in one sentence: option, value, what is allowed."""
-    problem = error.errors(include_url=False)[0]
+def _explain(kind: str, problem: Mapping[str, Any]) -> str:
+    """A problem that pydantic found in one sentence: option, value, what is allowed."""
     name = ".".join(str(part) for part in problem["loc"][:1])
     if problem["type"] == "missing":
         return f"{kind} needs the option {name!r}."

@@ -47,6 +47,7 @@ def sample(backbone: Backbone, prompt: str, options: GenerateOptions, n_samples:
     conditional = [backbone.condition(prompt, duration_s)] * items if prompt else null
     denoise = guided(backbone, conditional, null, options.guidance if prompt else 0.0)
     start = State(noise.initial(backbone.latent_shape(n_samples)).to(backbone.device))
-    return solve(denoise, start, backbone.levels(options.steps, options.schedule), noise=noise, solver=options.solver, order=options.order,
-                 form=options.form, phase="sampling",
+    levels = backbone.levels(options.steps, options.schedule)
+    return solve(denoise, start, levels, noise=noise, solver=options.solver, order=options.order, form=options.form,
+                 phase="sampling",
                  on_step=lambda event: context.on_step(Progress(event.step, event.n_steps, event.phase))).x

@@ -3,8 +3,8 @@
 
 A model cannot return a clip better than its autoencoder does, and two clips that are alike to begin with are alike in
 every mixture. So each cosine is also given as a share: 0 where the fused clip is as like it as original and reference
-are like each other, 1 where it is as like it as the clip's own round trip through the autoencoder. Where the two clips are too
-alike for that, there is no share.
+are like each other, 1 where it is as like it as the clip's own round trip through the autoencoder. Where the two clips
+are too alike for that, there is no share.
 """
 
 from __future__ import annotations

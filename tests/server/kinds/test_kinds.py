@@ -54,7 +54,8 @@ def test_inputs_are_checked_against_options(options, roles, error, says):
 
 
 def test_texts_are_taken_for_values_as_osc_and_command_lines_send_them():
-    parsed = parse_options("fuse", {"steps": "25", "order": "3", "full": "1", "snr_db": "-12, -6", "seed": "", "adapter": ""})
+    sent = {"steps": "25", "order": "3", "full": "1", "snr_db": "-12, -6", "seed": "", "adapter": ""}
+    parsed = parse_options("fuse", sent)
     assert (parsed.steps, parsed.order, parsed.full, parsed.snr_db) == (25, 3, True, (-12.0, -6.0))
     assert parsed.seed is None and parsed.adapter is None
 
@@ -78,3 +79,12 @@ def test_errors_survive_the_wire():
     back = from_wire(PluginTimeout("too slow").to_wire())
     assert isinstance(back, PluginTimeout) and back.message == "too slow"
     assert isinstance(from_wire({"code": "something_new", "message": "m"}), AthanorError)
+
+
+def test_a_preset_may_leave_out_what_is_required_and_nothing_else():
+    learn = find_kind("learn")
+    learn.check_partial({"learn_steps": 400})
+    with pytest.raises(InvalidOption, match="did you mean 'learn_steps'"):
+        learn.check_partial({"learn_stepz": 400})
+    with pytest.raises(InvalidOption, match="rank=0"):
+        learn.check_partial({"rank": 0})

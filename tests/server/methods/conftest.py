@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backbone with exact answers: latents are the samples, and the data is a normal distribution, whose denoiser is known."""
+"""A backbone with exact answers: latents are samples, and the data is a normal distribution, whose denoiser is known."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def steps() -> list[Progress]:
 
 @pytest.fixture
 def context(backbone: GaussianBackbone, steps: list[Progress], tmp_path: Path) -> Context:
-    return Context("a job", {"original": "0" * 64, "reference": "1" * 64, "clip": "1" * 64}, tmp_path, lambda name: backbone,
-                   steps.append)
+    digests = {"original": "0" * 64, "reference": "1" * 64, "clip": "1" * 64}
+    return Context("a job", digests, tmp_path, lambda name: backbone, steps.append)
 
 
 @pytest.fixture

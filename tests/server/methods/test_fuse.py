@@ -79,8 +79,9 @@ def test_the_paper_s_intervention_is_the_linear_term_alone(noise_clip, context, 
 
 
 @pytest.mark.parametrize("given", [
-    {"inject": "state"}, {"history": "reset", "order": 3}, {"inversion": "literal"}, {"schedule": "model"}, {"inversion": "forward"},
-    {"inversion": "noisy"}, {"inversion": "noisy_single"}, {"solver": "ode", "form": "phi"}, {"reference": "none"},
+    {"inject": "state"}, {"history": "reset", "order": 3}, {"inversion": "literal"}, {"schedule": "model"},
+    {"inversion": "forward"}, {"inversion": "noisy"}, {"inversion": "noisy_single"}, {"solver": "ode", "form": "phi"},
+    {"reference": "none"},
     {"order": 3, "form": "published"}, {"sweep": 3}, {"snr_db": (-20, 0)},
 ])
 def test_every_option_renders_something_else_than_the_default(noise_clip, context, given):
@@ -156,7 +157,8 @@ class TestWithALearnedReference:
         self.learn(context, noise_clip, full)
         clips = {"original": noise_clip(seed=1), "reference": noise_clip(seed=2)}
         asked = {"reference": "learn", "adapter": "bells", "prompt": "bells"}
-        kept, dropped = (run("fuse", clips, options(**asked, adapter_after=after), context)[0].clip for after in ("keep", "drop"))
+        kept, dropped = (run("fuse", clips, options(**asked, adapter_after=after), context)[0].clip
+                         for after in ("keep", "drop"))
         plain = run("fuse", clips, options(reference="prompt", prompt="bells"), context)[0].clip
         assert relative_peak_db(kept, plain) > -60 and relative_peak_db(kept, dropped) > -80
         after = backbone.network.state_dict()
