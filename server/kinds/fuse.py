@@ -6,18 +6,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from server.errors import InvalidInput, InvalidOption
-from server.kinds.base import InputSpec, Kind, Numbers, Prerequisite, Prompt, ResultSpec, empty_is_none
+from server.kinds.base import InputSpec, Kind, Numbers, Prerequisite, Prompt, ResultSpec
 from server.kinds.generate import SamplerOptions
-from server.kinds.learn import TrainingOptions, palette_name
-
-
-def _optional_name(name: str | None) -> str | None:
-    return None if name is None else palette_name(name)
+from server.kinds.learn import PaletteEntry, TrainingOptions
 
 
 class FuseOptions(SamplerOptions, TrainingOptions):
@@ -45,7 +41,7 @@ class FuseOptions(SamplerOptions, TrainingOptions):
         "state replaces the whole latent."
     )
     history: Literal["keep", "reset"] = Field("keep", description="Whether orders 2 and 3 still see the reference.")
-    adapter: Annotated[str | None, BeforeValidator(empty_is_none), AfterValidator(_optional_name)] = Field(
+    adapter: PaletteEntry = Field(
         None, description="A palette entry to lead with, instead of learning the reference again."
     )
     adapter_after: Literal["keep", "drop"] = Field(

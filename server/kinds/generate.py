@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from server.kinds.base import Kind, ModelOptions, Order, Prompt, ResultSpec
+from server.kinds.learn import PaletteEntry
 
 
 class SamplerOptions(ModelOptions):
@@ -28,6 +29,7 @@ class GenerateOptions(SamplerOptions):
     prompt: Prompt = Field("", description="What to hear, in words. Empty: whatever the model does unprompted.")
     seconds: float = Field(5.0, gt=0.1, le=600.0, description="Length in seconds; the model's window is the limit.")
     guidance: float = Field(4.0, ge=0.0, le=30.0, description="How strongly the prompt leads, 0 to 30; 1 is plain.")
+    adapter: PaletteEntry = Field(None, description="A palette entry to sound like; its prompt recalls it best.")
     variations: int = Field(1, ge=1, le=16, description="How many different sounds to make, 1 to 16.")
 
 

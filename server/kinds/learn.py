@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from server.kinds.base import InputSpec, Kind, ModelOptions, Prompt, ResultSpec
+from server.kinds.base import InputSpec, Kind, ModelOptions, Prompt, ResultSpec, empty_is_none
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -18,6 +18,13 @@ def palette_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("a palette name is 1 to 64 letters, digits, '-' or '_', and starts with a letter or digit")
     return name
+
+
+def _optional_name(name: str | None) -> str | None:
+    return None if name is None else palette_name(name)
+
+
+PaletteEntry = Annotated[str | None, BeforeValidator(empty_is_none), AfterValidator(_optional_name)]
 
 
 class TrainingOptions(ModelOptions):

@@ -110,6 +110,16 @@ def recalled(backbone: Backbone, entry: Entry) -> Iterator[Adapted]:
         yield adapter
 
 
+@contextmanager
+def recalled_by_name(backbone: Backbone, palette_dir: Path, name: str | None) -> Iterator[Adapted | None]:
+    """The palette entry `name` inside the network; without a name, nothing."""
+    if name is None:
+        yield None
+    else:
+        with recalled(backbone, read_entry(palette_dir, name)) as adapter:
+            yield adapter
+
+
 def entry_bytes(weights: dict[str, Tensor], card: dict[str, Any]) -> bytes:
     """A palette entry as the bytes of its safetensors file."""
     return safetensors.torch.save(weights, metadata={"athanor": json.dumps(card, sort_keys=True)})

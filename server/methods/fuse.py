@@ -11,8 +11,7 @@ All levels of a sweep share one lead, and their second phases go through the net
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,7 +137,8 @@ def run(clips: Mapping[str, Clip], options: FuseOptions, context: Context) -> li
     fusion = _prepare(clips, options, context)
     wanted = _wanted_levels(fusion)
     fusion.count.planned = _planned(options, fusion.levels.n_steps, wanted)
-    with _led_by_adapter(fusion, context) as adapter:
+    entry = learned_entry(options, context.digests.get("reference", "")) if options.reference == "learn" else None
+    with adapters.recalled_by_name(fusion.backbone, context.palette_dir, entry) as adapter:
         lead = _lead(fusion, clips, min(wanted), max(wanted))
         if adapter and options.adapter_after == "drop":
             adapter.drop()
@@ -213,16 +213,6 @@ def _lead(fusion: Fusion, clips: Mapping[str, Clip], first: int, last: int) -> L
     denoise = fusion.denoiser(options.prompt if led else None, options.guidance if led else 0.0)
     return from_noise(denoise, fusion.levels, fusion.x0.shape[1:], fusion.noise, fusion.stepper, last, backbone.device,
                       fusion.count, _lead_cost(options) if led else 1)
-
-
-@contextmanager
-def _led_by_adapter(fusion: Fusion, context: Context) -> Iterator[adapters.Adapted | None]:
-    if fusion.options.reference != "learn":
-        yield None
-        return
-    name = learned_entry(fusion.options, context.digests.get("reference", ""))
-    with adapters.recalled(fusion.backbone, adapters.read_entry(context.palette_dir, name)) as adapter:
-        yield adapter
 
 
 def _balanced(fusion: Fusion, lead: Lead, low: int, high: int) -> tuple[Rendered, dict[str, Any]]:

@@ -10,6 +10,7 @@ import torch
 from server.audio import Clip
 from server.errors import InvalidOption
 from server.kinds.generate import GenerateOptions
+from server.methods import adapters
 from server.methods.context import Context, Output, Progress
 from server.methods.provenance import provenance
 from server.models.base import Backbone
@@ -19,7 +20,12 @@ from server.sampling.solve import State, solve
 
 
 def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -> list[Output]:
-    """`variations` sounds of `seconds`, at the model's rate and channel count."""
+    """`variations` sounds of `seconds`, at the model's rate and channel count.
+
+    Raises:
+        InvalidOption: longer than the model's window.
+        InvalidInput, ModelUnavailable: there is no such palette entry, or it belongs to another backbone.
+    """
     backbone = context.backbone(options.backbone)
     facts = backbone.facts
     if options.seconds > facts.max_s:
@@ -27,7 +33,9 @@ def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -
                             "renders; ask for less, or choose a model with a longer window (`athanor models`).")
     seed = context.seed(options.seed)
     n_samples = round(options.seconds * facts.sample_rate)
-    latents = sample(backbone, options.prompt, options, n_samples, KeyedNoise(seed, range(options.variations)), context)
+    noise = KeyedNoise(seed, range(options.variations))
+    with adapters.recalled_by_name(backbone, context.palette_dir, options.adapter):
+        latents = sample(backbone, options.prompt, options, n_samples, noise, context)
     context.on_step(Progress(options.steps, options.steps, "decoding"))
     with torch.no_grad():
         audio = backbone.decode(latents, n_samples).float().cpu().numpy()

@@ -42,3 +42,10 @@ def test_only_what_guidance_needs_is_evaluated(context, backbone, given, rows):
 def test_longer_than_the_window_is_refused(context):
     with pytest.raises(InvalidOption, match=r"seconds=11 is above the 10.24 s"):
         run("generate", {}, options(seconds=11), context)
+
+
+def test_a_palette_entry_changes_what_is_made(context, noise_clip):
+    learning = parse_options("learn", {"prompt": "bells", "name": "bells", "learn_steps": 30, "rank": 4})
+    (context.palette_dir / "bells.safetensors").write_bytes(run("learn", {"clip": noise_clip()}, learning, context)[0].data)
+    plain, learned = (run("generate", {}, options(prompt="bells", adapter=name), context)[0].clip for name in ("", "bells"))
+    assert np.abs(plain.samples - learned.samples).max() > 1e-3

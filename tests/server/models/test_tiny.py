@@ -41,6 +41,7 @@ def test_the_language_model_is_saved_as_asked(tiny_folder):
 
 def test_command_line(tmp_path):
     folder = tmp_path / "audioldm"
-    done = subprocess.run([sys.executable, "-m", "server.models.tiny", "audioldm", str(folder)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "server.models.tiny", "audioldm", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.strip() == str(folder) and done.stderr == ""
     assert (folder / "model_index.json").is_file()
