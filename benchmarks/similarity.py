@@ -11,31 +11,22 @@ pairs, files of one source never paired. `--fit` writes the constants and the fi
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
-import re
 from pathlib import Path
 
 import numpy as np
+from recordings import Recording, recordings
 
 from server.audio import read_clip
 from server.measure import timbre
 
 
-def recordings(root: Path) -> list[tuple[str, str, Path]]:
-    """(label, source, path) of every recording whose label has at least two sources."""
-    rows = []
-    for table in sorted(root.glob("*/credits.csv")):
-        with open(table, newline="") as file:
-            rows += [(row["label"], source_of(row), table.parent / row["file"]) for row in csv.DictReader(file)]
-    sources = {label: {s for other, s, _ in rows if other == label} for label, _, _ in rows}
-    return [row for row in rows if len(sources[row[0]]) >= 4]
-
-
-def source_of(row: dict[str, str]) -> str:
-    """Clips cut from one recording share a source: the page they came from, or the file name without its number."""
-    return row.get("source") or re.sub(r"[-_ ]?\d+$", "", Path(row["file"]).stem)
+def labelled(root: Path) -> list[Recording]:
+    """The recordings of labels with at least four sources."""
+    every = recordings(root)
+    sources = {label: {r.source for r in every if r.label == label} for label in {r.label for r in every}}
+    return [r for r in every if len(sources[r.label]) >= 4]
 
 
 def auc(same: np.ndarray, different: np.ndarray) -> float:
@@ -51,20 +42,20 @@ def main() -> None:
     parser.add_argument("recordings", type=Path)
     parser.add_argument("--fit", action="store_true")
     arguments = parser.parse_args()
-    rows = recordings(arguments.recordings)
-    vectors = np.stack([timbre.features(read_clip(path, max_channels=None)) for _, _, path in rows])
-    sources = sorted({source for _, source, _ in rows})
-    fitting = np.array([sources.index(source) % 2 == 0 for _, source, _ in rows])
+    rows = labelled(arguments.recordings)
+    vectors = np.stack([timbre.features(read_clip(row.path, max_channels=None)) for row in rows])
+    sources = sorted({row.source for row in rows})
+    fitting = np.array([sources.index(row.source) % 2 == 0 for row in rows])
     mean, deviation = vectors[fitting].mean(axis=0), vectors[fitting].std(axis=0) + 1e-6
     units = np.tanh((vectors - mean) / deviation / 2.0)
     units /= np.linalg.norm(units, axis=1, keepdims=True)
     same, different = [], []
     for i, j in itertools.combinations(np.flatnonzero(~fitting), 2):
-        if rows[i][1] != rows[j][1]:
-            (same if rows[i][0] == rows[j][0] else different).append(float(units[i] @ units[j]))
+        if rows[i].source != rows[j].source:
+            (same if rows[i].label == rows[j].label else different).append(float(units[i] @ units[j]))
     figure = auc(np.array(same), np.array(different))
     print(f"{timbre.NAME}: AUC {figure:.3f} over {len(same)} same-label and {len(different)} different-label pairs, "
-          f"{(~fitting).sum()} held-out recordings of {len({rows[i][0] for i in np.flatnonzero(~fitting)})} labels; "
+          f"{(~fitting).sum()} held-out recordings of {len({rows[i].label for i in np.flatnonzero(~fitting)})} labels; "
           f"median cosine {np.median(same):.2f} against {np.median(different):.2f}")
     if arguments.fit:
         target = Path(timbre.__file__).with_name("timbre.json")

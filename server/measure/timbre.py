@@ -28,7 +28,7 @@ _MODULATION_HZ = (0.5, 1.0, 2.0, 3.5, 5.5, 8.5, 13.0, 18.0, 25.0)
 
 def features(clip: Clip) -> np.ndarray:
     """The unstandardised vector, float64 [3 * 40 + 8 * 8]."""
-    level = _log_mel(clip)  # [bands, frames]
+    level = log_mel(clip)  # [bands, frames]
     movement = np.abs(np.diff(level, axis=1)).mean(axis=1)
     groups = level.reshape(8, -1, level.shape[1]).mean(axis=1)
     return np.concatenate([level.mean(axis=1), level.std(axis=1), movement, _modulation(groups).ravel()])
@@ -46,7 +46,7 @@ def similarity(a: Clip, b: Clip) -> float:
     return float(embed(a) @ embed(b))
 
 
-def _log_mel(clip: Clip) -> np.ndarray:
+def log_mel(clip: Clip) -> np.ndarray:
     """Level of 40 mel bands in dB below the loudest, floored at -70: [bands, frames]."""
     mono = resample(fold_mono(clip), _RATE)
     samples = to_length(mono, max(mono.n_samples, 4 * _WINDOW)).samples[0].astype(np.float64)
