@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from server.sampling.levels import Level, Levels
 
-
 Schedule = Literal["even", "model"]
 
 

@@ -11,7 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 
 import psutil
@@ -130,15 +130,15 @@ class ModelPool:
 
 def weight_bytes(backbone: Backbone) -> int:
     """Bytes of all weights and buffers of a backbone's parts, each counted once."""
-    modules = [part for part in _parts(backbone) if isinstance(part, nn.Module)]
-    tensors = {id(t): t for module in modules for t in (*module.parameters(), *module.buffers())}
+    tensors = {id(t): t for module in parts_of(backbone) for t in (*module.parameters(), *module.buffers())}
     return sum(t.numel() * t.element_size() for t in tensors.values())
 
 
-def _parts(backbone: Backbone) -> list[object]:
+def parts_of(backbone: Backbone) -> list[nn.Module]:
+    """Every network that a backbone holds: as an attribute, or in a dataclass of parts."""
     attributes = list(vars(backbone).values())
-    nested = [value for part in attributes if hasattr(part, "__dataclass_fields__") for value in vars(part).values()]
-    return attributes + nested
+    grouped = [value for group in attributes if is_dataclass(group) for value in vars(group).values()]
+    return [part for part in attributes + grouped if isinstance(part, nn.Module)]
 
 
 def default_budget_bytes(device: torch.device) -> int:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from server.errors import ModelUnavailable
-from server.models.base import BackboneFacts, Conditioning
+from server.models.base import BackboneFacts, Conditioning, Schedule
 from server.models.components import diffusers, load_config, load_module, load_tokenizer, transformers
 from server.models.prediction import PredictingBackbone, token_ids
 from server.sampling.levels import Levels, levels_from_edm_sigmas, log_linear_edm_sigmas
@@ -60,7 +60,7 @@ class StableAudio(PredictingBackbone):
         self._rotary = lru_cache(maxsize=8)(self._build_rotary)
 
     def levels(self, n_steps: int, schedule: Schedule = "model") -> Levels:
-        """Log-linear in sigma from the config's largest to its smallest, then 0. Raises InvalidOption."""
+        """Log-linear in sigma from the config's largest to its smallest, then 0: even in SNR. Raises InvalidOption."""
         config = self.scheduler.config
         return levels_from_edm_sigmas(log_linear_edm_sigmas(n_steps, config.sigma_max, config.sigma_min))
 

@@ -57,6 +57,13 @@ def test_levels_equal_the_schedulers_table(backbone, tiny_folder):
     np.testing.assert_allclose(levels.alpha[-1] ** 2, scheduler.final_alpha_cumprod.double(), rtol=1e-6)
 
 
+def test_even_levels_span_the_schedule_and_end_clean(backbone):
+    model, even = backbone.levels(1000 // 2), backbone.levels(20, "even")
+    assert even.n_steps == 20 and even.sigma[-1] == 0
+    np.testing.assert_allclose(np.diff(even.snr_db[:-1]), even.snr_db[1] - even.snr_db[0], rtol=1e-9)
+    assert even.snr_db[0] <= model.snr_db[0] and even.time[0] == 999
+
+
 @pytest.mark.parametrize("frames", [1, 3, 26])
 def test_a_batch_equals_its_items_at_their_own_levels(backbone, normal, frames):
     x, levels = normal(3, 8, frames, 16), backbone.levels(10)

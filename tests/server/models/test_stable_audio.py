@@ -102,6 +102,7 @@ def test_levels_equal_the_schedulers_table(backbone, pipeline):
     )
     np.testing.assert_allclose(levels.time[:-1], pipeline.scheduler.timesteps.double(), rtol=2e-6)
     assert levels.sigma[-1] == 0
+    assert torch.equal(levels.alpha, backbone.levels(50, "even").alpha)
 
 
 def test_the_null_prompt_is_zero_tokens_with_the_timing_kept(backbone):
