@@ -27,7 +27,7 @@ os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError)
 diffusers = importlib.import_module("diffusers")
 transformers = importlib.import_module("transformers")
 diffusers.utils.logging.disable_progress_bar()

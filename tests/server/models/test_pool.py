@@ -61,6 +61,16 @@ def test_a_model_in_use_is_never_unloaded(names):
     assert pool.resident() == []
 
 
+def test_a_model_that_somebody_still_holds_is_noticed(names):
+    pool = ModelPool(budget_bytes=10**9)
+    with pool.use(names["audioldm"], device="cpu") as backbone:
+        kept = backbone
+    del backbone
+    with pytest.raises(AssertionError, match="something still holds"):
+        pool.unload_unused()
+    assert kept.facts.layout == "audioldm"
+
+
 def test_a_pin_ends_with_an_error_too(names):
     pool = ModelPool(budget_bytes=10**9)
     with pytest.raises(InvalidOption), pool.use(names["audioldm"], device="cpu"):
