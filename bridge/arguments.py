@@ -37,7 +37,7 @@ class Call:
 def request_id_of(message: Message) -> str:
     """The id that an answer should carry, also where the message is otherwise wrong; "" if there is none."""
     first = message.values[0] if message.values else ""
-    return _text(first) if isinstance(first, (str, int, float)) and not _is_key(first) else ""
+    return as_text(first) if isinstance(first, (str, int, float)) and not _is_key(first) else ""
 
 
 def parse(route: Route, message: Message) -> Call:
@@ -67,7 +67,7 @@ def _fixed(route: Route, given: Sequence[Any]) -> dict[str, str | int]:
 
 def _read(argument: Argument, value: Any) -> str | int:
     if argument.type == "s":
-        return _text(value)
+        return as_text(value)
     try:
         number = int(value)
     except (ValueError, OverflowError):
@@ -93,7 +93,7 @@ def _options(route: Route, values: Sequence[Any]) -> dict[str, Any]:
     for name, group in groups.items():
         if not group:
             raise InvalidOption(f"@{name} has no value; give one after it.")
-    joined = {name: group[0] if len(group) == 1 else " ".join(map(_text, group)) for name, group in groups.items()}
+    joined = {name: group[0] if len(group) == 1 else " ".join(map(as_text, group)) for name, group in groups.items()}
     return {name: value for name, value in joined.items() if value != ""}
 
 
@@ -101,7 +101,8 @@ def _is_key(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("@") and len(value) > 1
 
 
-def _text(value: str | int | float) -> str:
+def as_text(value: str | int | float) -> str:
+    """A value as text; whole floats without a point, as the person who typed them means them."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return str(value)

@@ -32,6 +32,7 @@ CREATE TABLE request (
   request_id TEXT NOT NULL,
   request TEXT NOT NULL,
   stage TEXT NOT NULL,
+  source TEXT,
   results TEXT NOT NULL DEFAULT '[]',
   placed TEXT NOT NULL DEFAULT '[]',
   error TEXT,
@@ -76,6 +77,7 @@ _NEXT = {
 class Entry:
     """One request in the journal.
 
+    source: what the clips said about themselves when they were read; written before the job is submitted.
     results: what the server gave (its result references, as JSON objects). placed: one object per result on disk, with
     `file`, `record` and the placement. error: code, message, retryable. created: Unix seconds.
     """
@@ -83,6 +85,7 @@ class Entry:
     job_id: str
     request: RenderRequest
     stage: Stage
+    source: dict[str, Any] | None
     results: tuple[dict[str, Any], ...]
     placed: tuple[dict[str, Any], ...]
     error: dict[str, Any] | None
@@ -122,17 +125,17 @@ class Journal:
     def accept(self, request: RenderRequest) -> tuple[Entry, bool]:
         """The entry of a request, and whether it is new: a repeat gets the entry that it already has.
 
+        An id is in use until its end has been acknowledged; after that it may stand for another request.
+
         Raises:
             RequestRefused: the client has used this request id for another render that it has not acknowledged.
         """
-        known = self.find(request.client, request.request_id)
+        known = self.in_use(request.client, request.request_id)
         if known is not None:
             if known.request.asked == request.asked:
                 return known, False
-            if not (known.stage.is_terminal and known.acknowledged):
-                raise RequestRefused(f"request id {request.request_id!r} is in use for another render (job "
-                                     f"{known.job_id}); choose a new id, or acknowledge that job first.",
-                                     code="conflict", retryable=False)
+            raise RequestRefused(f"request id {request.request_id!r} is in use for another render (job {known.job_id}); "
+                                 "choose a new id, or acknowledge that job first.", code="conflict", retryable=False)
         job_id = uuid.uuid4().hex
         with self._transaction() as write:
             write.execute(
@@ -154,12 +157,24 @@ class Journal:
             write.execute("INSERT INTO story VALUES (?, ?, ?)", (job_id, time.time(), stage))
         return self.entry(job_id)
 
+    def describe(self, job_id: str, source: dict[str, Any]) -> Entry:
+        """Write what the clips of a request say about themselves; its stage stays."""
+        with self._transaction() as write:
+            write.execute("UPDATE request SET source = ? WHERE job_id = ?", (_json(source), job_id))
+        return self.entry(job_id)
+
     def entry(self, job_id: str) -> Entry:
         """The entry of a job; RequestRefused (`unknown_job`) if there is none."""
         rows = self._rows("SELECT * FROM request WHERE job_id = ?", job_id)
         if not rows:
             raise RequestRefused(f"no job {job_id!r} is known here.", code="unknown_job", retryable=False)
         return rows[0]
+
+    def in_use(self, client: str, request_id: str) -> Entry | None:
+        """A client's entry under a request id, unless it has ended and been acknowledged."""
+        rows = self._rows("SELECT * FROM request WHERE client = ? AND request_id = ? AND acknowledged = 0 "
+                          "ORDER BY number DESC LIMIT 1", client, request_id)
+        return rows[0] if rows else None
 
     def find(self, client: str, name: str) -> Entry | None:
         """A client's newest entry under a request id, or the entry of a job id whoever asked for it."""
@@ -238,6 +253,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         job_id=row["job_id"],
         request=RenderRequest.model_validate_json(row["request"]),
         stage=Stage(row["stage"]),
+        source=json.loads(row["source"]) if row["source"] else None,
         results=tuple(json.loads(row["results"])),
         placed=tuple(json.loads(row["placed"])),
         error=json.loads(row["error"]) if row["error"] else None,

@@ -97,12 +97,14 @@ def decide_start(requested: Start | None, bext_samples: int | None, rate: int) -
 
 @dataclass(frozen=True)
 class Origin:
-    """What a result's record says beyond the sound itself."""
+    """What a result's record and stamp say beyond the sound itself. history: the source's coding history."""
 
     job_id: str
     request_id: str
     created: datetime
     start: Start
+    kind: str
+    description: str = ""
     sources: tuple[SourceClip, ...] = ()
     history: str = ""
 
@@ -145,10 +147,11 @@ def record_path(sound: Path) -> Path:
 def stamp(clip: Clip, origin: Origin, provenance: dict[str, Any]) -> Bext:
     """The bext chunk of a result: time reference at the clip's own rate, the job as reference, the source's history."""
     mode = "mono" if clip.channels == 1 else "stereo"
-    kind, model = provenance.get("kind", "render"), provenance.get("backbone", "")
-    line = f"A=PCM,F={clip.sample_rate},W=32,M={mode},T=Athanor {__version__} {kind} {model}".rstrip() + "\r\n"
+    model = provenance.get("backbone", {}).get("name", "")
+    made_by = f"Athanor {__version__} {origin.kind} {model}".rstrip()
+    line = f"A=PCM,F={clip.sample_rate},W=32,M={mode},T={made_by}\r\n"
     return Bext(
-        description=str(provenance.get("prompt") or kind),
+        description=origin.description or origin.kind,
         originator=ORIGINATOR,
         originator_reference=origin.job_id[:32],
         date=origin.created.strftime("%Y-%m-%d"),

@@ -25,8 +25,8 @@ class RenderRequest(BaseModel):
 
     inputs: role -> path of the clip. names: role -> the clip's name as the client gave it. pre: plugins for every input
     clip before the render, post: plugins for every result after it; as data, so that a preset may change meanwhile.
-    start_samples at start_rate: the requested start on the timeline; a rate of 0 means the source clip's. asked: the
-    message as it came, which tells a repeat from another request under the same id.
+    start_samples or start_s (decimal text) at start_rate: the requested start on the timeline; a rate of 0 means the
+    source clip's. asked: the message as it came, which tells a repeat from another request under the same id.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,15 +41,17 @@ class RenderRequest(BaseModel):
     pre: Chain | None = None
     post: Chain | None = None
     start_samples: int | None = None
+    start_s: str | None = None
     start_rate: int = 0
     out: Path
     asked: str = ""
 
     def requested_start(self, source_rate: int) -> Start | None:
         """The start that was asked for, if any; `source_rate` (Hz) counts where the request named no rate."""
-        if self.start_samples is None:
-            return None
-        return Start(self.start_samples, self.start_rate or source_rate, "requested")
+        rate = self.start_rate or source_rate
+        if self.start_s is not None:
+            return Start(seconds_as_samples(self.start_s, rate, "start_s"), rate, "requested")
+        return None if self.start_samples is None else Start(self.start_samples, rate, "requested")
 
 
 def checked_options(kind: str, options: Mapping[str, Any], roles: frozenset[str]) -> dict[str, Any]:

@@ -93,7 +93,8 @@ HELLO = Route(
      Argument("name", "s", "a name for people", required=False),
      Argument("profile", "i", f"the version of these messages that you speak: {PROFILE}", required=False)),
     (Argument("profile", "i", "version of these messages"), Argument("version", "s", "version of Athanor"),
-     Argument("root", "s", "import root: the folder that file names are relative to")),
+     Argument("root", "s", "import root: the folder that file names are relative to"),
+     Argument("session", "s", "a text that no other hello was answered with: begin your request ids with it")),
 )
 PING = Route(
     f"{PREFIX}/ping", "ping", "Ask whether the bridge is there.",
@@ -190,8 +191,8 @@ back to the port that the request came from, or to the `reply_port` of `hello`. 
 - **Options** follow the fixed arguments, Max-style: `@name value`. Several values are joined: `@snr_db -12 -6`. Yes and
   no are 1 and 0; an empty text means "not set". An option that does not exist is refused, and the nearest one named.
 - **Every request is answered exactly once**, by `{OK}` or `{ERROR}`, with your request id first and the
-  address second. Sending the same request again is safe: it gets the same answer and nothing is rendered twice. Choose
-  ids that are unique to a client, for example a date and a counter.
+  address second. Sending the same request again is safe: it gets the same answer and nothing is rendered twice. An
+  id is in use until the end of its job is acknowledged. Unique ones are a counter behind the `session` that `hello` gives.
 - **The end of a job** (`done`, `failed`, `cancelled`) is repeated, ever more slowly and at most six times, until
   `{ACK.address}` says that it was seen. After a restart, `hello`, `job/status` or `job/list` bring it back.
 - Jobs survive a crash of the bridge or the server and go on when it runs again.
@@ -200,7 +201,7 @@ A whole exchange:
 
 ```
 -> {PREFIX}/hello max 7400 "my patch" {PROFILE}
-<- {OK} max {PREFIX}/hello {PROFILE} 0.1.0 /Users/me/Music/Athanor
+<- {OK} max {PREFIX}/hello {PROFILE} 0.1.0 /Users/me/Music/Athanor s3f2a1b9c
 -> {PREFIX}/render/fuse req1 original.wav reference.wav @prompt "glass bells" @snr_db -9 @chain space @start 480000
 <- {OK} req1 {PREFIX}/render/fuse 4f0c1e...
 <- {PROGRESS} req1 4f0c1e... sampling 12 50 0.24 7.5

@@ -45,6 +45,15 @@ def test_a_repeat_gets_the_same_job(journal):
     assert journal.accept(request())[0].job_id == first.job_id
 
 
+def test_an_acknowledged_id_may_be_used_again_for_the_same_words(journal):
+    first, _ = journal.accept(request())
+    finish(journal, first.job_id)
+    journal.acknowledge(first.job_id)
+    second, is_new = journal.accept(request())
+    assert is_new
+    assert second.job_id != first.job_id
+
+
 def test_two_clients_may_use_the_same_request_id(journal):
     assert journal.accept(request(client="pd"))[0].job_id != journal.accept(request(client="max"))[0].job_id
 
@@ -93,6 +102,12 @@ def test_what_has_ended_stays_ended(journal):
     with pytest.raises(AssertionError):
         journal.advance(job_id, Stage.SUBMITTED)
     assert journal.entry(job_id).error["message"] == "y"
+
+
+def test_what_the_clips_said_is_kept(journal):
+    job_id = journal.accept(request())[0].job_id
+    assert journal.entry(job_id).source is None
+    assert journal.describe(job_id, {"bext_samples": 2**60}).source == {"bext_samples": 2**60}
 
 
 def test_a_cancel_is_remembered(journal):

@@ -24,6 +24,7 @@ from bridge.placement import (
     result_stem,
     stamp,
 )
+from server import __version__
 from server.audio import Clip, read_bext
 from server.errors import StorageError
 
@@ -38,7 +39,7 @@ def noise(sample_rate: int = 48000, channels: int = 2, n_samples: int = 4801) ->
 
 
 def origin(start: Start, **more) -> Origin:
-    return Origin(JOB, "req1", CREATED, start, **more)
+    return Origin(JOB, "req1", CREATED, start, "fuse", **more)
 
 
 def test_the_start_is_as_requested_else_the_stamp_else_zero():
@@ -66,8 +67,8 @@ def test_positions_convert_between_rates_exactly(samples, rate, to, expected):
 def test_a_placed_result_is_read_by_soundfile_wavinfo_and_pedalboard_at_the_right_sample(tmp_path):
     clip = noise()
     path = tmp_path / "new folder" / "fusé 1.wav"
-    record = place(clip, path, "fused", origin(Start(480000, 48000, "requested"), history="A=PCM,F=48000\r\n"),
-                   {"kind": "fuse", "backbone": "embedded", "prompt": "glass bells"})
+    record = place(clip, path, "fused", origin(Start(480000, 48000, "requested"), history="A=PCM,F=48000\r\n",
+                                                description="glass bells"), {"backbone": {"name": "embedded"}})
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     assert rate == 48000
     assert np.array_equal(samples.T, clip.samples)
@@ -81,7 +82,7 @@ def test_a_placed_result_is_read_by_soundfile_wavinfo_and_pedalboard_at_the_righ
     assert (bext.originator_date, bext.originator_time) == ("2026-11-20", "04:51:30")
     history = read_bext(path).coding_history.splitlines()
     assert history[0] == "A=PCM,F=48000"
-    assert history[1].startswith("A=PCM,F=48000,W=32,M=stereo,T=Athanor")
+    assert history[1] == f"A=PCM,F=48000,W=32,M=stereo,T=Athanor {__version__} fuse embedded"
     assert record.checksum == checksum(path)
     assert sorted(p.name for p in path.parent.iterdir()) == ["fusé 1.json", "fusé 1.wav"]
 
@@ -131,7 +132,7 @@ def test_a_folder_that_can_not_be_made_is_a_clear_error(tmp_path):
 
 
 def test_a_stamp_takes_any_prompt():
-    assert stamp(noise(), origin(Start(0, 48000, "zero")), {"prompt": "é" * 2000, "kind": "fuse"}).pack()
+    assert stamp(noise(), origin(Start(0, 48000, "zero"), description="é" * 2000), {}).pack()
 
 
 def test_result_names_say_what_they_are_made_of():

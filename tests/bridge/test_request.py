@@ -55,6 +55,7 @@ def test_what_is_no_time_is_refused(value):
 def test_the_requested_start_counts_at_the_named_rate_else_the_sources():
     assert request().requested_start(44100) is None
     assert request(start_samples=7).requested_start(44100) == Start(7, 44100, "requested")
+    assert request(start_s="0.5").requested_start(16000) == Start(8000, 16000, "requested")
     assert request(start_samples=7, start_rate=48000).requested_start(44100) == Start(7, 48000, "requested")
 
 

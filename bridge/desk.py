@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each request does: the methods that the table of routes names, and the running jobs behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from bridge.announce import Announcer, Send
+from bridge.arguments import Call, as_text
+from bridge.clients import Address, Clients
+from bridge.imports import RESULTS_FOLDER, resolve
+from bridge.intake import Ask, Asker, prepare
+from bridge.journal import Entry, Journal
+from bridge.packets import Value, encode
+from bridge.progress import Progress
+from bridge.routes import JOB, PROFILE
+from bridge.session import OnProgress, Session
+from server import __version__
+from server.errors import AthanorError, InvalidOption, RequestRefused
+from server.kinds import find_kind
+
+_log = logging.getLogger("athanor.bridge")
+_JOBS_AT_ONCE = 16
+_LISTED = 50
+MOST_REQUEST_ID = 64
+_ASK_OPTIONS = ("preset", "chain", "pre", "start", "start_s", "start_rate")
+
+
+MakeSession = Callable[[OnProgress], Session]
+"""Makes the session that runs requests, given where its progress goes."""
+
+
+class Desk:
+    """Answers calls and runs what they ask for. Use it in one event loop.
+
+    Args:
+        journal: every request's way.
+        clients: who they are and where their answers go.
+        send: how a datagram reaches a client.
+        make_session: makes the session that runs requests.
+        root: import root.
+        home: data folder, for presets.
+    """
+
+    def __init__(self, journal: Journal, clients: Clients, send: Send, make_session: MakeSession, root: Path,
+                 home: Path) -> None:
+        self._journal, self._clients, self._send, self._root, self._home = journal, clients, send, root, home
+        self._announcer = Announcer(send, root)
+        self._session = make_session(self._on_progress)
+        self._latest: dict[str, Progress] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._at_once = asyncio.Semaphore(_JOBS_AT_ONCE)
+
+    def resume(self) -> int:
+        """Go on with what a former bridge left unfinished or unacknowledged; how many it left unfinished."""
+        unfinished = self._journal.unfinished()
+        for entry in unfinished:
+            self.spawn(self._run(entry.job_id))
+        for entry in self._journal.unacknowledged():
+            self._announcer.end(entry)
+        return len(unfinished)
+
+    async def close(self) -> None:
+        """Stop; unfinished requests stay in the journal."""
+        self._announcer.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._session.close()
+
+    async def hello(self, call: Call, client: str, source: Address) -> list[Value]:
+        profile = call.values.get("profile", PROFILE)
+        if profile != PROFILE:
+            raise InvalidOption(f"profile {profile} is not spoken here; {PROFILE} is. Update Athanor or the patch.",
+                                code="unsupported_version")
+        self._clients.hello(call.request_id, source, int(call.values.get("reply_port", 0)))
+        return [PROFILE, __version__, str(self._root), f"s{secrets.token_hex(4)}"]
+
+    async def ping(self, call: Call, client: str, source: Address) -> list[Value]:
+        return [PROFILE, __version__]
+
+    async def render(self, call: Call, client: str, source: Address) -> list[Value]:
+        if not 0 < len(call.request_id) <= MOST_REQUEST_ID:
+            raise InvalidOption(f"a request id is 1 to {MOST_REQUEST_ID} characters, not {len(call.request_id)}.")
+        known = self._journal.in_use(client, call.request_id)
+        if known is not None and known.request.asked == call.asked:
+            return [known.job_id]
+        asker = Asker(client, call.request_id, f"osc:{client}", self._root / RESULTS_FOLDER, call.asked)
+        request = await asyncio.to_thread(lambda: prepare(_ask(call, self._root), asker, self._home))
+        entry, is_new = self._journal.accept(request)
+        if is_new:
+            self.spawn(self._run(entry.job_id))
+        return [entry.job_id]
+
+    async def cancel(self, call: Call, client: str, source: Address) -> list[Value]:
+        entry = self._entry(call, client)
+        self.spawn(self._session.cancel(entry.job_id))  # the server may be away, and the answer need not wait for it
+        return [entry.job_id]
+
+    async def status(self, call: Call, client: str, source: Address) -> list[Value]:
+        return self._facts(self._entry(call, client))
+
+    async def list_jobs(self, call: Call, client: str, source: Address) -> list[Value]:
+        return [len(self._journal.recent(_LISTED))]
+
+    async def acknowledge(self, call: Call, client: str, source: Address) -> list[Value]:
+        entry = self._entry(call, client)
+        if not entry.stage.is_terminal:
+            raise RequestRefused(f"job {entry.job_id} has not ended yet.", code="not_ended")
+        self._journal.acknowledge(entry.job_id)
+        self._announcer.acknowledged(entry.job_id)
+        return [entry.job_id]
+
+    def follow(self, call: Call, client: str) -> None:
+        """What follows an answer: ends that are told again, and the lines of a list."""
+        match call.route.handler:
+            case "hello":
+                for entry in self._journal.unacknowledged(call.request_id):
+                    self._announcer.end(entry)
+            case "status" | "render" | "cancel":
+                entry = self._entry(call, client)
+                if entry.stage.is_terminal:
+                    self._announcer.end(entry)
+            case "list_jobs":
+                entries = self._journal.recent(_LISTED)
+                for index, entry in enumerate(entries, 1):
+                    self._send(client, encode(JOB, call.request_id, index, len(entries), *self._facts(entry)))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` on the side, until the desk is closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned)
+
+    def _spawned(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("on the side: %s", error, exc_info=None if isinstance(error, AthanorError) else error)
+
+    def _entry(self, call: Call, client: str) -> Entry:
+        name = str(call.values.get("job", call.request_id))
+        entry = self._journal.find(client, name)
+        if entry is None:
+            raise RequestRefused(f"no job, and no request of yours, is called {name!r}; job/list tells which there are.",
+                                 code="unknown_job", retryable=False)
+        return entry
+
+    def _facts(self, entry: Entry) -> list[Value]:
+        progress = self._latest.get(entry.job_id)
+        now: list[Value] = [progress.phase, progress.step, progress.n_steps] if progress else ["", 0, 0]
+        return [entry.job_id, entry.request.request_id, entry.request.kind, entry.stage.value, *now]
+
+    async def _run(self, job_id: str) -> None:
+        async with self._at_once:
+            entry = await self._session.run(job_id)
+        self._latest.pop(job_id, None)
+        self._announcer.end(entry)
+
+    def _on_progress(self, entry: Entry, progress: Progress) -> None:
+        self._latest[entry.job_id] = progress
+        self._announcer.progress(entry, progress)
+
+
+def _ask(call: Call, root: Path) -> Ask:
+    """What a render call asks for. Names must stay names: a path from another program is a hole."""
+    assert call.route.kind is not None
+    roles = [spec.role for spec in find_kind(call.route.kind).inputs]
+    names = {role: str(call.values[role]) for role in roles if call.values.get(role)}
+    extra = {name: call.options[name] for name in _ASK_OPTIONS if name in call.options}
+    for name in ("preset", "chain", "pre"):
+        if name in extra and ("/" in str(extra[name]) or "." in str(extra[name])):
+            raise InvalidOption(f"@{name} takes the name of a preset, not a path: {extra[name]!r}.")
+    options = {name: value for name, value in call.options.items() if name not in _ASK_OPTIONS}
+    return Ask(call.route.kind, {role: resolve(root, name) for role, name in names.items()}, names,
+               _as_texts(call.route.kind, options), **extra)
+
+
+def _as_texts(kind: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Numbers where the kind wants words: `@prompt 808` is a prompt."""
+    fields = find_kind(kind).options.model_fields
+    return {name: as_text(value) if _is_text(fields[name].annotation) else value
+            for name, value in options.items()}
+
+
+def _is_text(annotation: Any) -> bool:
+    return annotation is str or annotation == (str | None)

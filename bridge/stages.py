@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happens to the clips on this machine, before and after the render: read, process, place. Blocking; no network.
+
+Every stage may run twice (a killed bridge goes on where it was), so each writes whole files and finds its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bridge.journal import Entry
+from bridge.placement import Origin, SourceClip, checksum, decide_start, make_folder, place, record_path, result_stem
+from bridge.request import RenderRequest
+from plugin_host import Chain, run_chain
+from server.audio import read_bext, read_clip, write_clip
+from server.errors import AthanorError, StorageError
+from server.kinds import find_kind
+
+AUDIO = "audio/wav"
+OnPlugin = Callable[[int, int, str], None]
+
+
+def take_in(request: RenderRequest, folder: Path, on_plugin: OnPlugin) -> tuple[dict[str, Path], dict[str, Any]]:
+    """Read every clip, run the chain before the render over it, and say what the clips are.
+
+    Returns:
+        role -> file to upload (the clip itself where there is no chain), and the journal's description of the sources.
+
+    Raises:
+        InvalidInput: a clip that cannot be used. PluginFailed, PluginTimeout: the chain. JobCancelled: by `on_plugin`.
+    """
+    files, sources = {}, []
+    for role, path in request.inputs.items():
+        name = request.names[role]
+        clip = read_clip(path, limit_s=find_kind(request.kind).max_input_s, name=name)
+        sources.append(SourceClip(role=role, file=name, sample_rate=clip.sample_rate, length_samples=clip.n_samples,
+                                  channels=clip.channels, checksum=checksum(path)).model_dump())
+        files[role] = path
+        if request.pre is not None:
+            make_folder(folder)
+            files[role] = folder / f"pre-{role}.wav"
+            write_clip(files[role], run_chain(request.pre, clip, on_step=on_plugin))
+    return files, {"clips": sources, **_stamp_of_first(request)}
+
+
+def _stamp_of_first(request: RenderRequest) -> dict[str, Any]:
+    first = next(iter(request.inputs.values()), None)
+    bext = read_bext(first) if first is not None else None
+    return {"bext_samples": bext.time_reference_samples if bext else None, "history": bext.coding_history if bext else ""}
+
+
+def finish(chain: Chain | None, raw: Path, finished: Path, on_plugin: OnPlugin) -> None:
+    """Run the chain after the render over one result, from file to file. Errors as `take_in`."""
+    if not finished.exists():
+        clip = read_clip(raw, name=f"the result {raw.name}")
+        write_clip(finished, clip if chain is None else run_chain(chain, clip, on_step=on_plugin))
+
+
+def put_in_place(entry: Entry, reference: dict[str, Any], finished: Path, name: str) -> dict[str, Any]:
+    """Write one finished result where it belongs, with stamp and record; what the journal keeps of it.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    request, source = entry.request, entry.source or {}
+    clip = read_clip(finished, name=f"the result {finished.name}")
+    clips = tuple(SourceClip.model_validate(fields) for fields in source.get("clips", ()))
+    rate = clips[0].sample_rate if clips else clip.sample_rate
+    origin = Origin(
+        job_id=entry.job_id, request_id=request.request_id, kind=request.kind,
+        created=datetime.fromtimestamp(entry.created).astimezone(),
+        start=decide_start(request.requested_start(rate), source.get("bext_samples"), rate),
+        description=str(request.options.get("prompt", "")), sources=clips, history=source.get("history", ""),
+    )
+    made_of = [Path(original).stem for original in request.names.values()] or [str(request.options.get("prompt", ""))]
+    path = request.out / f"{result_stem(made_of, name, entry.job_id)}.wav"
+    placement = place(clip, path, reference["role"], origin, _provenance(request, reference))
+    return {"file": str(path), "record": str(record_path(path)), "placement": placement.model_dump(mode="json")}
+
+
+def _provenance(request: RenderRequest, reference: dict[str, Any]) -> dict[str, Any]:
+    chains = {"pre": request.pre, "post": request.post}
+    return {"kind": request.kind, **reference["provenance"],
+            **{name: chain.model_dump(mode="json") for name, chain in chains.items() if chain is not None}}
+
+
+def audio_results(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
+    """The results that are sounds, each with a name that no other has."""
+    found: dict[str, dict[str, Any]] = {}
+    for reference in entry.results:
+        if reference["media"] == AUDIO:
+            taken = reference["name"] in found
+            found[f"{reference['name']}_{len(found) + 1}" if taken else reference["name"]] = reference
+    return list(found.items())
+
+
+def clear(folder: Path) -> None:
+    """Remove a job's working files; they are worth nothing once it has ended."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def described(error: Exception) -> AthanorError:
+    """Any error of a stage as one of ours."""
+    if isinstance(error, AthanorError):
+        return error
+    if isinstance(error, OSError):
+        return StorageError(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}.")
+    return AthanorError(f"something is wrong in Athanor itself ({type(error).__name__}: {error}); please report it.")

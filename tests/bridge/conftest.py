@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An OSC client made of a plain socket, and bridges in this process to talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bridge.journal import Journal
+from bridge.osc import OscServer
+from bridge.packets import Message, decode, encode
+from bridge.routes import PREFIX
+from bridge.session import Session
+from server.errors import ServerUnreachable
+
+LIMIT_S = 30.0
+
+
+class OscClient:
+    """Sends to one bridge and keeps what comes back, in order."""
+
+    def __init__(self, port: int) -> None:
+        self.received: list[Message] = []
+        self._arrived = asyncio.Event()
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.connect(("127.0.0.1", port))
+        self._socket.setblocking(False)
+        self.port: int = self._socket.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(65535)
+        except ConnectionRefusedError:  # the bridge is gone for the moment
+            return
+        assert len(data) <= 1024
+        self.received.extend(decode(data))
+        self._arrived.set()
+
+    def send_bytes(self, datagram: bytes) -> None:
+        self._socket.send(datagram)
+
+    def send(self, address: str, *values) -> None:
+        """Send to an address under the common prefix."""
+        self.send_bytes(encode(f"{PREFIX}/{address}", *values))
+
+    async def wait(self, address: str, request: str | None = None, *, count: int = 1) -> Message:
+        """The `count`-th message of that address (and request id), within LIMIT_S."""
+        full = f"{PREFIX}/{address}"
+
+        async def found() -> Message:
+            while True:
+                matching = [m for m in self.received if m.address == full and request in (None, m.values[0])]
+                if len(matching) >= count:
+                    return matching[count - 1]
+                self._arrived.clear()
+                await self._arrived.wait()
+
+        try:
+            return await asyncio.wait_for(found(), LIMIT_S)
+        except TimeoutError:
+            pytest.fail(f"no {full} for {request}; received: {self.received[-8:]}")
+
+    async def ask(self, address: str, *values) -> Message:
+        """Send a request and wait for its answer, ok or error."""
+        self.send(address, *values)
+        request, full = str(values[0]) if values else "", f"{PREFIX}/{address}"
+
+        async def answered() -> Message:
+            while True:
+                for message in self.received:
+                    if message.address in (f"{PREFIX}/ok", f"{PREFIX}/error") and message.values[:2] == (request, full):
+                        self.received.remove(message)
+                        return message
+                self._arrived.clear()
+                await self._arrived.wait()
+
+        try:
+            return await asyncio.wait_for(answered(), LIMIT_S)
+        except TimeoutError:
+            pytest.fail(f"no answer to {full} {request}; received: {self.received[-8:]}")
+
+    def close(self) -> None:
+        asyncio.get_event_loop().remove_reader(self._socket)
+        self._socket.close()
+
+
+def write_tone(path: Path, *, sample_rate: int = 48000, channels: int = 1, seconds: float = 0.5, **more) -> Path:
+    """A sine with a different phase on each channel."""
+    time_s = np.arange(round(seconds * sample_rate)) / sample_rate
+    tone = np.stack([0.3 * np.sin(2 * np.pi * 440 * time_s + channel) for channel in range(channels)], axis=1)
+    soundfile.write(path, tone, sample_rate, **more)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An import root with two clips in it."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    write_tone(folder / "original.wav", channels=2)
+    write_tone(folder / "reference.wav", sample_rate=44100)
+    return folder
+
+
+@pytest.fixture
+async def lonely_bridge(tmp_path: Path, root: Path) -> AsyncIterator[OscServer]:
+    """A bridge whose server can not be reached."""
+
+    async def no_server():
+        raise ServerUnreachable("no server in this test.", code="not_here")
+
+    journal = Journal(tmp_path / "journal.db")
+    osc = OscServer()
+    await osc.start("127.0.0.1", 0, journal,
+                    lambda on_progress: Session(journal, no_server, tmp_path / "work", on_progress), root, tmp_path / "home")
+    yield osc
+    await osc.close()
+    journal.close()
+
+
+@pytest.fixture
+async def client(lonely_bridge: OscServer) -> AsyncIterator[OscClient]:
+    """A client of the lonely bridge."""
+    client = OscClient(lonely_bridge.port)
+    yield client
+    client.close()
