@@ -1,0 +1,119 @@
+"""Training clips on the device: pitch, time shift, tone colour, room and mixing of corpus items, in torch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .corpus import ITEM_SAMPLES, SAMPLE_RATE, Corpus, caption, item_weights
+from .networks import CLIP_SAMPLES
+
+SIZE = 131072  # transform length: clip plus room tail
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One batch of clips before rendering: which items, where they go, and what is done to them.
+
+    Per used item: `row`, `clip` (target), `gain` (linear), `ratio` (read speed), `start` (samples), `tilt`
+    (dB per octave), `bump_hz`, `bump_db`, `t60_s`, `wet` (0..1); per clip the `captions`.
+    """
+
+    numbers: np.ndarray
+    rows: np.ndarray
+    clips: np.ndarray
+    captions: list[str]
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Shares of clips with two and three items; share of empty captions."""
+
+    two: float = 0.3
+    three: float = 0.05
+    drop: float = 0.12
+
+
+class Sampler:
+    """Draws batches from the rows of a corpus by class weight; all choices come from the generator given."""
+
+    def __init__(self, corpus: Corpus, rows: np.ndarray, mixing: Mixing) -> None:
+        self.corpus, self.rows, self.mixing = corpus, rows, mixing
+        self.cumulative = np.cumsum(item_weights(corpus.items, rows))
+
+    def draw(self, rng: np.random.Generator, batch: int, varied: bool = True) -> Draw:
+        """A batch of `batch` clips; `varied=False` leaves out pitch, colour and room."""
+        kind = rng.random(batch)
+        counts = 1 + (kind < self.mixing.two + self.mixing.three) + (kind < self.mixing.three)
+        clips = np.repeat(np.arange(batch), counts)
+        at = np.searchsorted(self.cumulative, rng.random(len(clips)) * self.cumulative[-1])
+        rows = self.rows[np.minimum(at, len(self.rows) - 1)]
+        wet = np.repeat(rng.random(batch) < 0.3, counts) & varied
+        m = len(clips)
+        ratio = 2 ** (rng.uniform(-3, 3, m) / 12) if varied else np.ones(m)
+        ratio = np.where(rng.random(m) < 0.3, 1.0, ratio)
+        numbers = np.stack([
+            10 ** (rng.uniform(-8, 4, m) / 20), ratio,
+            rng.random(m) * np.maximum(ITEM_SAMPLES - CLIP_SAMPLES * ratio - 2, 0),
+            rng.normal(0, 1.2, m) * varied, np.exp(rng.uniform(np.log(150), np.log(6000), m)),
+            rng.normal(0, 3, m) * varied, rng.uniform(0.3, 2.5, m), np.where(wet, rng.uniform(0.15, 0.6, m), 0.0),
+        ]).astype(np.float32)
+        return Draw(numbers, rows, clips, self._captions(rng, rows, clips, wet, batch))
+
+    def _captions(self, rng: np.random.Generator, rows: np.ndarray, clips: np.ndarray, wet: np.ndarray,
+                  batch: int) -> list[str]:
+        heard: list[list[dict]] = [[] for _ in range(batch)]
+        wet_clip = np.zeros(batch, bool)
+        for row, clip, is_wet in zip(rows, clips, wet, strict=True):
+            heard[clip].append(self.corpus.items[row])
+            wet_clip[clip] |= is_wet
+        dropped = rng.random(batch) < self.mixing.drop
+        return ["" if d else caption(rng, h, w) for d, h, w in zip(dropped, heard, wet_clip, strict=True)]
+
+
+class Bank:
+    """The corpus audio on the device; renders draws into clips."""
+
+    def __init__(self, corpus: Corpus, rows: np.ndarray, device: torch.device) -> None:
+        self.device = device
+        self.place = np.full(len(corpus.items), -1, np.int64)
+        self.place[rows] = np.arange(len(rows))
+        ordered = np.asarray(corpus.audio)[rows] if len(rows) < len(corpus.items) else np.asarray(corpus.audio)
+        self.audio = torch.from_numpy(np.ascontiguousarray(ordered)).to(device)
+        self.hz = torch.fft.rfftfreq(SIZE, 1 / SAMPLE_RATE, device=device).clamp(min=30.0)
+
+    def _to_device(self, array: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
+
+    def render(self, draw: Draw, batch: int, generator: torch.Generator, peak: float = 0.5) -> Tensor:
+        """Clips `[batch, 81920]` float32, without mean, each with the peak given."""
+        gain, ratio, start, tilt, bump_hz, bump_db, t60, wet = self._to_device(draw.numbers)[:, :, None]
+        taken = self.audio[self._to_device(self.place[draw.rows])].float() / 32768
+        clip = self._coloured(self._resampled(taken, ratio, start), tilt, bump_hz, bump_db, t60, wet, generator)
+        level = clip.square().mean(1, keepdim=True).sqrt()
+        clip = clip * gain / (level + 0.1 * clip.abs().amax(1, keepdim=True) + 1e-6)
+        mixed = torch.zeros(batch, CLIP_SAMPLES, device=self.device).index_add_(0, self._to_device(draw.clips), clip)
+        mixed = mixed - mixed.mean(1, keepdim=True)
+        return mixed * (peak / (mixed.abs().amax(1, keepdim=True) + 1e-6))
+
+    def _resampled(self, audio: Tensor, ratio: Tensor, start: Tensor) -> Tensor:
+        """Read at `start + ratio * n` from audio oversampled twice, linearly; `ratio > 1` raises the pitch."""
+        twice = torch.fft.irfft(torch.fft.rfft(audio), 2 * ITEM_SAMPLES) * 2
+        position = (2 * (start + ratio * torch.arange(CLIP_SAMPLES, device=self.device))).clamp(max=2 * ITEM_SAMPLES - 2)
+        index = position.long()
+        blend = position - index
+        return twice.gather(1, index) * (1 - blend) + twice.gather(1, index + 1) * blend
+
+    def _coloured(self, clip: Tensor, tilt: Tensor, bump_hz: Tensor, bump_db: Tensor, t60: Tensor, wet: Tensor,
+                  generator: torch.Generator) -> Tensor:
+        octaves = torch.log2(self.hz / 1000)
+        shape_db = tilt * octaves + bump_db * torch.exp(-0.5 * (torch.log2(self.hz / bump_hz) / 0.7) ** 2)
+        length = SIZE - CLIP_SAMPLES
+        time = torch.arange(length, device=self.device) / SAMPLE_RATE
+        tail = torch.randn(len(clip), length, device=self.device, generator=generator) * torch.exp(-6.91 * time / t60)
+        tail = torch.fft.rfft(tail / tail.square().sum(1, keepdim=True).sqrt(), SIZE)
+        tail = tail * (self.hz / 1000).clamp(min=1) ** -0.7
+        gain = 10 ** (shape_db.clamp(-24, 24) / 20) * (1 - wet + wet * tail)
+        return torch.fft.irfft(torch.fft.rfft(clip, SIZE) * gain, SIZE)[:, :CLIP_SAMPLES]

@@ -1,0 +1,104 @@
+"""The recipe's command: `python -m server.models.embedded.train STAGE ...`, one stage at a time, each resumable.
+
+    pack     --recordings DIR [--soundfont FILE.sf2] --pack DIR      recordings and instrument phrases, with credits
+    corpus   --pack DIR --corpus DIR [--synthetic N] [--workers N]   all clips, from the seed
+    vae      --corpus DIR --work DIR --minutes M [--anneal]
+    vocoder  --corpus DIR --work DIR --minutes M [--anneal]          may run beside vae and unet
+    unet     --corpus DIR --work DIR --minutes M [--anneal]          after vae
+    compact  --work DIR --out DIR                                    small checkpoints that resume without optimiser
+    export   --work DIR --out DIR                                    the folder that ships
+
+`--minutes` and `--steps` count from where the stage stands now; `--anneal` lowers the learning rate to nothing over
+this part, so it belongs to the last part of a stage. The same commands run on a CPU and on a GPU (`--device`).
+"""
+
+import argparse
+from pathlib import Path
+
+from .corpus import Plan, build, load
+from .loop import Settings, compact
+
+DEFAULTS = {"vae": (96, 1e-3), "vocoder": (48, 3e-4), "unet": (512, 8e-4)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=("pack", "corpus", "vae", "vocoder", "unet", "compact", "export"))
+    for name in ("recordings", "soundfont", "pack", "corpus", "work", "out"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--synthetic", type=int, default=1000, help="synthetic training clips per class")
+    parser.add_argument("--recorded", type=int, default=400, help="training clips per class from recordings")
+    parser.add_argument("--phrases", type=int, default=8, help="instrument phrases per soundfont program")
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--steps", type=int, default=1 << 60)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--adversarial-after", type=int, default=1500)
+    parser.add_argument("--pool", type=int, default=16384, help="clips encoded at a time for the unet stage")
+    parser.add_argument("--anneal", action="store_true")
+    return parser
+
+
+def _pack(args: argparse.Namespace) -> None:
+    from . import recordings, soundfont
+
+    takes, entries = recordings.collect(args.recordings)
+    if args.soundfont:
+        more, described = soundfont.render(args.soundfont, args.phrases, args.seed)
+        takes, entries = takes + more, entries + described
+    recordings.pack(takes, entries, args.pack)
+    print(f"{len(entries)} takes, {sum(map(len, takes)) / recordings.SAMPLE_RATE / 60:.1f} minutes in {args.pack}")
+
+
+def _train(args: argparse.Namespace) -> None:
+    import torch
+
+    from .train_unet import PoolPlan, train_unet
+    from .train_vae import train_vae
+    from .train_vocoder import train_vocoder
+
+    torch.backends.cudnn.benchmark = True  # sizes never change within a stage
+    torch.set_flush_denormal(True)
+    batch, rate = DEFAULTS[args.stage]
+    settings = Settings(args.minutes, args.steps, args.device, args.seed, args.batch or batch, args.learning_rate or rate,
+                        args.anneal)
+    corpus = load(args.corpus)
+    if args.stage == "vae":
+        train_vae(corpus, args.work, settings)
+    elif args.stage == "vocoder":
+        train_vocoder(corpus, args.work, settings, args.adversarial_after)
+    else:
+        train_unet(corpus, args.work, settings, PoolPlan(args.pool))
+
+
+def _export(args: argparse.Namespace) -> None:
+    from .export import export
+    from .networks import folder_size
+
+    export(args.work, args.out)
+    print(f"{args.out}: {folder_size(args.out) / 1e6:.2f} MB")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one stage of the recipe."""
+    args = _parser().parse_args(argv)
+    if args.stage == "pack":
+        _pack(args)
+    elif args.stage == "corpus":
+        plan = Plan((args.synthetic, 60, 40), (args.recorded, 60, 40))
+        built = build(args.pack, args.corpus, args.seed, plan, args.workers)
+        print(f"{len(built.items)} clips in {args.corpus}")
+    elif args.stage == "compact":
+        for name in ("vae", "vocoder", "unet"):
+            compact(args.work, name, args.out)
+    elif args.stage == "export":
+        _export(args)
+    else:
+        _train(args)
+
+
+if __name__ == "__main__":
+    main()
