@@ -76,28 +76,30 @@ def hub(folder: Path, repository: str) -> Iterator[tuple[str, list[str]]]:
 
 
 # In a process of its own, because the hub library reads its environment when it is imported.
-LOAD = """
+LOCATE = """
 import json, sys
 from server.errors import AthanorError
 from server.models.catalogue import find, revision_of
-from server.models.loading import load
+from server.models.loading import locate
 try:
-    facts = load(sys.argv[1], device="cpu").facts
-    print(json.dumps({"layout": facts.layout, "revision": facts.revision, "known": revision_of(find(sys.argv[1]))}))
+    source = find(sys.argv[1])
+    model = locate(source)
+    revisions = [model.revision, revision_of(source)]
+    print(json.dumps({"layout": model.layout, "revisions": revisions, "folder": str(model.folder)}))
 except AthanorError as error:
     print(json.dumps(error.to_wire()))
 """
 
 
-def load_elsewhere(name: str, **environment: str) -> dict:
-    done = subprocess.run([sys.executable, "-c", LOAD, name], capture_output=True, text=True, timeout=100,
+def locate_elsewhere(name: str, **environment: str) -> dict:
+    done = subprocess.run([sys.executable, "-c", LOCATE, name], capture_output=True, text=True, timeout=100,
                           env={**os.environ, **environment})
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return json.loads(done.stdout)
 
 
 def test_offline_a_hub_model_that_is_not_here_says_what_to_do(tmp_path):
-    error = load_elsewhere("stable-audio-open", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
+    error = locate_elsewhere("stable-audio-open", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
     assert (error["code"], error["retryable"]) == ("model_unavailable", False)
     for part in ("not on this machine", "https://huggingface.co/stabilityai/stable-audio-open-1.0", "Accept the licence",
                  "hf download stabilityai/stable-audio-open-1.0", "models.toml", "Stability AI Community License"):
@@ -111,11 +113,12 @@ def test_a_hub_model_is_downloaded_once_and_pinned_to_its_commit(tiny_folder, tm
     (folder / "everything.safetensors").write_bytes(b"another layout of the same weights")
     with hub(folder, "cvssp/audioldm-s-full-v2") as (address, asked):
         environment = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
-        first = load_elsewhere("audioldm", **environment)
-        assert first == {"layout": "audioldm", "revision": COMMIT, "known": COMMIT}
+        first = locate_elsewhere("audioldm", **environment)
+        assert (first["layout"], first["revisions"]) == ("audioldm", [COMMIT, COMMIT])
         assert "unet/diffusion_pytorch_model.safetensors" in asked
         assert not [name for name in asked if name.endswith(".bin") or ".fp16." in name or name == "everything.safetensors"]
-    assert load_elsewhere("audioldm", **{**environment, "HF_HUB_OFFLINE": "1"}) == first
+    assert locate_elsewhere("audioldm", **{**environment, "HF_HUB_OFFLINE": "1"}) == first
+    assert load(first["folder"], device="cpu").facts.layout == "audioldm"
 
 
 def test_devices(monkeypatch):
