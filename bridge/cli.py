@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if choice:
-            known = re.findall(r"[\w-]+", choice[2])
+            known = [name for name in re.findall(r"[\w-]+", choice[2]) if name != "debug"]
             message = f"there is no {choice[1]!r}{nearest(choice[1], known)}"
         end = "" if message.endswith(("?", ".")) else "."
         raise InvalidOption(f"{message}{end} See `{self.prog} --help`.")
@@ -62,7 +62,8 @@ def shared_options() -> argparse.ArgumentParser:
 
 def add_command(commands: argparse._SubParsersAction, name: str, run: str, help: str) -> argparse.ArgumentParser:
     """A new command. `run` is `module:function` under `bridge.commands`; the function takes the arguments."""
-    command = commands.add_parser(name, help=help, description=help, parents=[shared_options()], allow_abbrev=False)
+    shown = {"help": help, "description": help} if help else {}  # without help, argparse does not list it
+    command = commands.add_parser(name, parents=[shared_options()], allow_abbrev=False, **shown)
     command.set_defaults(run=run, parser=command)
     return command
 

@@ -17,10 +17,9 @@ from bridge.clients import Address, Clients
 from bridge.desk import MOST_REQUEST_ID, Desk, MakeSession
 from bridge.journal import Journal
 from bridge.packets import Message, decode, encode
-from bridge.routes import ERROR, EVENTS, OK, ROUTES
+from bridge.routes import ERROR, EVENTS, OK, find_route
 from bridge.stages import described
-from server.errors import AthanorError, InvalidOption, ProtocolError, RequestRefused, StorageError
-from server.kinds.base import nearest
+from server.errors import AthanorError, ProtocolError, RequestRefused, StorageError
 
 _log = logging.getLogger("athanor.bridge")
 _RECEIVE_BUFFER_BYTES = 1 << 20
@@ -91,10 +90,7 @@ class OscServer(asyncio.DatagramProtocol):
     async def _answer(self, message: Message, source: Address) -> None:
         reply_to = source
         try:
-            route = ROUTES.get(message.address)
-            if route is None:
-                raise InvalidOption(f"there is no address {message.address!r}{nearest(message.address, ROUTES)}",
-                                    code="unknown_address")
+            route = find_route(message.address)
             call = parse(route, message)
             client = self._clients.name(source, call.client)
             reply_to = self._clients.address(client)

@@ -11,15 +11,15 @@ from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from server.kinds import KINDS
-from server.kinds.base import Kind
+from server.errors import InvalidOption
+from server.kinds import KINDS, find_kind
+from server.kinds.base import Kind, nearest
 
 PROFILE = 1
 PREFIX = f"/athanor/v{PROFILE}"
 OK, ERROR = f"{PREFIX}/ok", f"{PREFIX}/error"
 PROGRESS, DONE, FAILED, CANCELLED, JOB = (f"{PREFIX}/{name}" for name in ("progress", "done", "failed", "cancelled", "job"))
 DEFAULT_PORT = 9101
-HIDDEN_KINDS = ("debug",)
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,18 @@ def _allowed(field: FieldInfo) -> str:
 ROUTES: dict[str, Route] = {
     route.address: route for route in (HELLO, PING, *map(render_route, KINDS.values()), CANCEL, STATUS, LIST, ACK)
 }
+# In no list and on no page: a server refuses these jobs unless it was started for tests.
+_DEBUG = render_route(find_kind("debug"))
+
+
+def find_route(address: str) -> Route:
+    """The route of an address, taken as it is written; InvalidOption naming the nearest one if there is none."""
+    if address == _DEBUG.address:
+        return _DEBUG
+    if address not in ROUTES:
+        raise InvalidOption(f"there is no address {address!r}{nearest(address, ROUTES)}", code="unknown_address")
+    return ROUTES[address]
+
 
 EVENTS = (
     Event(OK, "A request was accepted. Exactly one of `ok` and `error` comes for every request; a request that is sent "
@@ -225,7 +237,7 @@ oscsend 127.0.0.1 {DEFAULT_PORT} {PREFIX}/render/fuse sssssss req1 a.wav b.wav @
 def markdown() -> str:
     """The reference page."""
     parts = [_INTRODUCTION, "## What you send\n"]
-    parts += [_route_page(route) for route in ROUTES.values() if route.kind not in HIDDEN_KINDS]
+    parts += [_route_page(route) for route in ROUTES.values()]
     parts += [f"Every request also takes `@client`: {CLIENT.meaning}.\n", "## What you receive\n"]
     parts += [_event_page(event) for event in EVENTS]
     return "\n".join(parts)

@@ -3,21 +3,37 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-
-from server.client import AsyncClient, ensure_server
+from typing import TYPE_CHECKING
 
 from bridge.home import home_folder
+from server.errors import ServerUnreachable
+
+if TYPE_CHECKING:
+    from server.client import AsyncClient
+
+_LOOK_S = 3.0
+
+
+async def is_running() -> bool:
+    """Whether a server answers."""
+    from server.client import AsyncClient
+
+    try:
+        await (await AsyncClient.connect(home_folder(), patience_s=_LOOK_S)).close()
+    except ServerUnreachable:
+        return False
+    return True
 
 
 def connector(say: Callable[[str], None]) -> Callable[[], Awaitable[AsyncClient]]:
     """A function that gives a connected client; `say` tells the person when a server had to be started."""
 
     async def connect() -> AsyncClient:
-        home = home_folder()
-        if await asyncio.to_thread(ensure_server, home):
-            say("no server was running: started one. It stays warm; `athanor stop` ends it.")
-        return await AsyncClient.connect(home)
+        from server.client import AsyncClient
+
+        if not await is_running():
+            say("no server is running; starting one. It stays warm: `athanor stop` ends it.")
+        return await AsyncClient.connect(home_folder(), start=True)
 
     return connect

@@ -7,11 +7,10 @@ import argparse
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from server.client import AsyncClient
-
     from server.protocol import JobStatus
 
 T = TypeVar("T")
@@ -77,12 +76,12 @@ def cancel(arguments: argparse.Namespace) -> int:
 
     output = Output(arguments.as_json)
 
-    async def ask(client: AsyncClient) -> tuple[str, Any]:
-        job = await _status(client, arguments.job)
-        return job.job_id, await client.cancel(job.job_id)
+    async def ask(client: AsyncClient) -> tuple[str, str]:
+        job, outcome = await client.cancel((await _status(client, arguments.job)).job_id)
+        return job.job_id, outcome.replace("_", " ")
 
     job_id, outcome = ask_server(ask, output.say)
-    output.event("cancel", job=job_id, outcome=str(outcome))
+    output.event("cancel", job=job_id, outcome=outcome)
     output.result(f"{job_id}: {outcome}")
     return 0
 
@@ -92,11 +91,10 @@ def list_models(arguments: argparse.Namespace) -> int:
 
     output = Output(arguments.as_json)
     models = ask_server(lambda client: client.models(), output.say)
-    for model in models:
-        output.event("model", **model)
-    if models:
-        columns = list(models[0])
-        output.table([column.upper() for column in columns], [[str(model.get(c, "")) for c in columns] for model in models])
+    for model in models["backbones"]:
+        output.event("model", device=models["device"], **model)
+    output.table(["MODEL", "LOADED", "TITLE", "SOURCE"], [
+        [one["name"], "yes" if one["resident"] else "", one["title"], one["source"]] for one in models["backbones"]])
     return 0
 
 

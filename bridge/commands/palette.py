@@ -53,7 +53,7 @@ def _export(arguments: argparse.Namespace, output: Output) -> None:
     target = target / f"{arguments.name}.safetensors" if target.is_dir() else target
     if target.exists() and not arguments.replace:
         raise InvalidOption(f"{target} exists already; give another path, or --replace.")
-    ask_server(lambda client: client.palette_get(arguments.name, target), output.say)
+    ask_server(lambda client: client.palette_export(arguments.name, target), output.say)
     output.event("exported", name=arguments.name, file=str(target))
     output.result(str(target))
 
@@ -66,7 +66,7 @@ def _import(arguments: argparse.Namespace, output: Output) -> None:
     if not path.is_file():
         raise InvalidInput(f"{path} does not exist; give the .safetensors file of a palette entry.")
     name = arguments.new_name or path.stem
-    ask_server(lambda client: client.palette_put(name, path, replace=arguments.replace), output.say)
+    ask_server(lambda client: client.palette_import(name, path, replace=arguments.replace), output.say)
     output.event("imported", name=name)
     output.result(name)
 

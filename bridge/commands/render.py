@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""fuse, learn, generate (and debug): one command for each job kind, its options made from the kind's."""
+"""fuse, learn, generate: one command for each job kind, its options made from the kind's. And debug, in no list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from server.kinds import KINDS
+from server.kinds import KINDS, find_kind
 from server.kinds.base import Kind
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ _BRIDGE_OPTIONS = ("preset", "chain", "pre", "start", "start_s", "start_rate")
 def add(commands: argparse._SubParsersAction) -> None:
     from bridge.cli import add_command
 
-    for kind in KINDS.values():
-        command = add_command(commands, kind.name, "render:run", kind.help)
+    for kind in (*KINDS.values(), find_kind("debug")):
+        command = add_command(commands, kind.name, "render:run", kind.help if kind.name in KINDS else "")
         command.set_defaults(kind=kind.name)
         for spec in kind.inputs:
             command.add_argument(spec.role, type=Path, metavar=spec.role.upper(), help=spec.help,
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bridge.output import Output
     from bridge.placement import make_folder
 
-    kind = KINDS[arguments.kind]
+    kind = find_kind(arguments.kind)
     inputs = {spec.role: getattr(arguments, spec.role) for spec in kind.inputs if getattr(arguments, spec.role)}
     extra = {name: getattr(arguments, name) for name in _BRIDGE_OPTIONS if getattr(arguments, name) is not None}
     ask = Ask(kind.name, inputs, {role: str(path) for role, path in inputs.items()}, _options(arguments, kind), **extra)

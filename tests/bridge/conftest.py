@@ -119,8 +119,10 @@ async def lonely_bridge(tmp_path: Path, root: Path) -> AsyncIterator[OscServer]:
 
     journal = Journal(tmp_path / "journal.db")
     osc = OscServer()
-    await osc.start("127.0.0.1", 0, journal,
-                    lambda on_progress: Session(journal, no_server, tmp_path / "work", on_progress), root, tmp_path / "home")
+    def make_session(on_progress):
+        return Session(journal, no_server, tmp_path / "work", on_progress)
+
+    await osc.start("127.0.0.1", 0, journal, make_session, root, tmp_path / "home")
     yield osc
     await osc.close()
     journal.close()

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge.routes import EVENTS, HIDDEN_KINDS, PREFIX, ROUTES, markdown
+import pytest
+
+from bridge.routes import EVENTS, PREFIX, ROUTES, find_route, markdown
+from server.errors import InvalidOption
 from server.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,9 +51,16 @@ def test_optional_arguments_come_last():
         assert required == sorted(required, reverse=True)
 
 
-def test_every_address_and_option_is_in_the_page_and_hidden_kinds_are_not():
+def test_an_address_is_found_as_it_is_written():
+    assert find_route(f"{PREFIX}/ping") is ROUTES[f"{PREFIX}/ping"]
+    with pytest.raises(InvalidOption, match="did you mean '/athanor/v1/ping'"):
+        find_route(f"{PREFIX}/pong")
+
+
+def test_every_address_is_in_the_page_and_the_debug_kind_is_not():
     page = markdown()
+    assert "debug" not in page
     for route in ROUTES.values():
-        assert (f"### `{route.address}`" in page) == (route.kind not in HIDDEN_KINDS)
+        assert f"### `{route.address}`" in page
     for event in EVENTS:
         assert f"### `{event.address}`" in page

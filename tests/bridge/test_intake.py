@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what was asked to a checked request."""
+
+import pytest
+import soundfile
+
+from bridge.intake import Ask, Asker, prepare
+from bridge.placement import Start
+from server.errors import InvalidInput, InvalidOption
+
+PRESET = """
+kind = "generate"
+title = "Mine"
+description = "A test."
+[options]
+steps = 12
+prompt = "rain"
+[[pre]]
+builtin = "Gain"
+[[post]]
+builtin = "Reverb"
+"""
+
+
+@pytest.fixture
+def asker(tmp_path) -> Asker:
+    return Asker("pd", "r1", "osc:pd", tmp_path / "out", "words")
+
+
+def clips(root):
+    return {"original": root / "original.wav", "reference": root / "reference.wav"}
+
+
+def test_a_request_is_complete(root, asker):
+    request = prepare(Ask("fuse", clips(root), {"original": "original.wav"}, {"snr_db": -9.0}, chain="space"), asker)
+    assert request.names == {"original": "original.wav", "reference": "reference.wav"}
+    assert request.options == {"snr_db": [-9.0]}
+    assert request.post.title == "Space"
+    assert request.pre is None
+    assert (request.client, request.request_id, request.asked) == ("pd", "r1", "words")
+
+
+def test_a_preset_gives_options_and_plugins_where_nothing_else_was_said(tmp_path, asker):
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "mine.toml").write_text(PRESET)
+    request = prepare(Ask("generate", options={"steps": 7}, preset="mine"), asker, tmp_path)
+    assert request.options == {"steps": 7, "prompt": "rain"}
+    assert [link.name for link in request.pre.links] == ["Gain"]
+    assert [link.name for link in request.post.links] == ["Reverb"]
+    request = prepare(Ask("generate", preset="mine", chain="lofi"), asker, tmp_path)
+    assert request.post.title == "Lofi" or request.post.links[0].name != "Reverb"
+
+
+@pytest.mark.parametrize(("fields", "start"), [
+    ({}, None),
+    ({"start": 7}, Start(7, 44100, "requested")),
+    ({"start": "123456789012"}, Start(123456789012, 44100, "requested")),
+    ({"start": 7, "start_rate": 48000.0}, Start(7, 48000, "requested")),
+    ({"start_s": 0.5}, Start(22050, 44100, "requested")),
+    ({"start_s": "0.1", "start_rate": 48000}, Start(4800, 48000, "requested")),
+])
+def test_the_start_is_kept_exactly(asker, fields, start):
+    assert prepare(Ask("generate", **fields), asker).requested_start(44100) == start
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    ({"start": 1, "start_s": 1.0}, "one of them"),
+    ({"start": -1}, "whole number"),
+    ({"start_rate": 7}, "start_rate=7 is outside"),
+    ({"preset": "nothing_like_it"}, "no preset"),
+    ({"preset": "space"}, "kind 'chain'"),
+    ({"chain": "spase"}, "did you mean 'space'"),
+    ({"options": {"sted": 7}}, "has no option 'sted'"),
+])
+def test_what_does_not_fit_is_refused(asker, fields, message):
+    with pytest.raises(InvalidOption, match=message):
+        prepare(Ask("generate", **fields), asker)
+
+
+def test_clips_are_looked_at_before_a_job_exists(root, asker):
+    with pytest.raises(InvalidInput, match="gone.wav does not exist"):
+        prepare(Ask("fuse", {**clips(root), "original": root / "gone.wav"}), asker)
+    soundfile.write(root / "eight.wav", [[0.0] * 8] * 100, 48000)
+    with pytest.raises(InvalidInput, match="eight.wav has 8 channels"):
+        prepare(Ask("fuse", {**clips(root), "original": root / "eight.wav"}), asker)
+    with pytest.raises(InvalidInput, match="takes no input 'other'"):
+        prepare(Ask("fuse", {**clips(root), "other": root / "original.wav"}), asker)
