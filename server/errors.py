@@ -12,7 +12,8 @@
     │   ├── ModelUnavailable      the backbone is not here, or cannot be loaded
     │   ├── OutOfMemory           the render does not fit the device
     │   ├── Deadline              the job ran longer than its kind allows
-    │   └── WorkerLost            the worker crashed or stalled
+    │   ├── WorkerLost            the worker crashed or stalled
+    │   └── PrerequisiteFailed    another job that this one needed did not succeed
     ├── JobCancelled              somebody asked for it
     └── PluginFailed              a plugin crashed, refused the clip or could not be loaded
         └── PluginTimeout         a plugin ran past its time limit
@@ -98,6 +99,10 @@ class WorkerLost(JobFailed):
     retryable = True
 
 
+class PrerequisiteFailed(JobFailed):
+    code = "prerequisite_failed"
+
+
 class JobCancelled(AthanorError):
     code = "cancelled"
 
@@ -113,8 +118,10 @@ class PluginTimeout(PluginFailed):
 _BY_CODE: dict[str, type[AthanorError]] = {
     cls.code: cls
     for cls in (InvalidInput, InvalidOption, ProtocolError, RequestRefused, ServerUnreachable, StorageError,
-                ModelUnavailable, OutOfMemory, Deadline, WorkerLost, JobCancelled, PluginFailed, PluginTimeout)
-}
+                ModelUnavailable, OutOfMemory, Deadline, WorkerLost, PrerequisiteFailed, JobCancelled, PluginFailed,
+                PluginTimeout)
+} | {"internal": JobFailed, "result_lost": JobFailed, "worker_stalled": WorkerLost, "too_large": ProtocolError,
+     "unknown_type": ProtocolError, "unsupported_version": ProtocolError}
 
 
 def from_wire(fields: dict[str, Any]) -> AthanorError:

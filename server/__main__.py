@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m server`: run the server in the foreground until SIGINT, SIGTERM or `server.stop`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from server.errors import AthanorError, InvalidOption
+from server.frontend import Frontend
+from server.settings import Settings, default_home, with_overrides
+
+
+def parse_arguments(arguments: list[str] | None = None) -> Settings:
+    """Settings from the command line; raises InvalidOption."""
+    parser = argparse.ArgumentParser(prog="python -m server", description="The render server.")
+    parser.add_argument("--home", type=Path, default=None, help="data folder (else ATHANOR_HOME, else the platform's)")
+    parser.add_argument("--bind", default="127.0.0.1", help="address to listen on; 127.0.0.1 is this machine alone")
+    parser.add_argument("--port", type=int, default=0, help="port for requests; 0 takes any free one")
+    parser.add_argument("--debug-jobs", action="store_true", help="take debug jobs (for tests)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
+    given = parser.parse_args(arguments)
+    overrides = dict(one.split("=", 1) if "=" in one else (one, "") for one in given.set)
+    if not 0 <= given.port <= 65535:
+        raise InvalidOption(f"port {given.port} does not exist; 1 to 65535 do, 0 takes any free one.")
+    home = (given.home or default_home()).expanduser().absolute()
+    return with_overrides(Settings(home, given.bind, given.port, given.debug_jobs), overrides)
+
+
+async def _serve(settings: Settings) -> None:
+    await Frontend(settings).run()
+
+
+def main() -> int:
+    """Exit status 0 after a clean end, 1 if the server could not start."""
+    try:
+        settings = parse_arguments()
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # Windows' own loop cannot poll ZeroMQ
+            runner.run(_serve(settings))
+    except AthanorError as error:
+        print(f"athanor server: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

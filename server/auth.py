@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may talk to the server: CURVE keys, the connection file, and an authenticator that fails closed.
+
+CURVE is on for loopback too: any program on the machine can otherwise connect, and random bytes on a plain socket reach
+the application. A socket's ZAP domain is enforced, so that nobody gets in when the authenticator does not run.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import zmq
+import zmq.asyncio
+from zmq.auth.asyncio import AsyncioAuthenticator
+
+from server.errors import InvalidOption, ServerUnreachable
+
+CLIENTS = "athanor-clients"
+WORKERS = "athanor-workers"
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A CURVE key pair in Z85 text."""
+
+    public: str
+    secret: str
+
+    @classmethod
+    def new(cls) -> KeyPair:
+        public, secret = zmq.curve_keypair()
+        return cls(public.decode(), secret.decode())
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a client needs to reach a server. `instance` changes with every start."""
+
+    instance: str
+    pid: int
+    requests: str
+    events: str
+    server_key: str
+    client_public: str
+    client_secret: str
+
+    def write(self, path: Path) -> None:
+        """Write the connection file, readable for its owner alone, whole or not at all."""
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Connection:
+        """The connection in a file.
+
+        Raises:
+            ServerUnreachable: there is none, or it cannot be understood.
+        """
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise ServerUnreachable(f"no server is running: there is no {path}. Start one with `athanor serve`.") from None
+        except (OSError, ValueError, TypeError) as error:
+            raise ServerUnreachable(f"{path} cannot be read ({error}). Restart the server with `athanor stop` and "
+                                    "`athanor serve`.") from None
+
+
+class Doorkeeper:
+    """Answers ZAP: which public keys may use which domain. Lives in one context beside its sockets."""
+
+    def __init__(self, context: zmq.asyncio.Context) -> None:
+        self._allowed: dict[str, set[str]] = {CLIENTS: set(), WORKERS: set()}
+        self._authenticator = AsyncioAuthenticator(context)
+        self.refused = 0
+
+    def start(self) -> None:
+        """Begin to answer; until then nobody gets in."""
+        self._authenticator.start()
+        for domain in self._allowed:
+            self._authenticator.configure_curve_callback(domain, credentials_provider=self)
+
+    def stop(self) -> None:
+        """Stop answering; from then on nobody gets in."""
+        self._authenticator.stop()
+
+    def allow(self, domain: str, public: str) -> None:
+        """Let the holder of this key into a domain."""
+        self._allowed[domain].add(public)
+
+    def disallow(self, domain: str, public: str) -> None:
+        """Take that back; connections that stand are not cut."""
+        self._allowed[domain].discard(public)
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Asked by the authenticator."""
+        known = key.decode("ascii", "replace") in self._allowed.get(domain, set())
+        self.refused += not known
+        return known
+
+
+def guard(socket: zmq.Socket, keys: KeyPair, domain: str) -> None:
+    """Make a socket, before it binds, one that only lets known keys of `domain` in."""
+    socket.curve_server = True
+    socket.curve_publickey = keys.public.encode()
+    socket.curve_secretkey = keys.secret.encode()
+    socket.zap_domain = domain.encode()
+    socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+
+
+def present(socket: zmq.Socket, keys: KeyPair, server_key: str) -> None:
+    """Make a socket, before it connects, one that shows `keys` and only talks to the holder of `server_key`."""
+    socket.curve_publickey = keys.public.encode()
+    socket.curve_secretkey = keys.secret.encode()
+    socket.curve_serverkey = server_key.encode()
+
+
+def keep_alive(socket: zmq.Socket) -> None:
+    """Notice a dead link within seconds; off by default in ZeroMQ."""
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 2000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 6000)
+
+
+def read_allowed_keys(path: Path) -> set[str]:
+    """Public keys, one Z85 text of 40 characters a line; `#` begins a comment. No file, no keys.
+
+    Raises:
+        InvalidOption: a line that is no key.
+    """
+    if not path.exists():
+        return set()
+    keys = set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        key = line.split(" #")[0].strip()
+        if not key or key.startswith("# "):
+            continue
+        if len(key) != 40:
+            raise InvalidOption(f"{path}, line {number}: a public key has 40 characters, this has {len(key)}.")
+        keys.add(key)
+    return keys
+
+
+def check_bind(address: str, allowed: set[str], allowed_path: Path) -> None:
+    """InvalidOption unless `address` is loopback or there is a list of keys that may come from the network."""
+    try:
+        is_loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        raise InvalidOption(f"bind={address!r} is not an IP address; 127.0.0.1 is this machine alone.") from None
+    if not zmq.has("curve"):
+        raise InvalidOption("this build of ZeroMQ has no CURVE, so no connection can be protected. Install pyzmq's wheel.")
+    if not is_loopback and not allowed:
+        raise InvalidOption(f"bind={address} opens the server to the network, but {allowed_path} lists no client key. "
+                            "Put one public key a line there, or bind 127.0.0.1.")

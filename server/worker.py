@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker: `python -m server.worker`. Its main thread runs jobs, one at a time; `worker_link` talks in a second thread.
+
+It may be killed at any moment: whatever it has not yet handed over is worth nothing, and nothing else is lost. A device
+error that is not a lack of memory leaves the process unusable for good, so it ends itself and a new one is started.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import hashlib
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from server import link, methods
+from server.audio import read_clip, wav_bytes
+from server.blobs import write_durable
+from server.errors import AthanorError, JobCancelled, JobFailed, OutOfMemory, StorageError
+from server.kinds import find_kind
+from server.methods.context import Context, Output, Progress
+from server.protocol import canonical_json
+from server.supervisor import DEVICE_FAULT
+from server.worker_link import Line
+
+if TYPE_CHECKING:
+    from server.models.base import Backbone
+    from server.models.pool import ModelPool
+
+MAX_PROVENANCE_BYTES = 512 * 1024
+_IDLE_BEFORE_WARMING_S = 1.0
+
+
+class Worker:
+    """Runs the attempts that come over `line`."""
+
+    def __init__(self, bootstrap: link.Bootstrap, line: Line) -> None:
+        self._bootstrap, self._line = bootstrap, line
+        self._pool: ModelPool | None = None
+
+    def serve(self) -> None:
+        """Until told to stop."""
+        if self._bootstrap.warm:
+            order = self._line.next_order(_IDLE_BEFORE_WARMING_S)
+            if order is None:
+                self._warm()
+                order = self._line.next_order()
+        else:
+            order = self._line.next_order()
+        while isinstance(order, link.Run):
+            self._attempt(order)
+            order = self._line.next_order()
+
+    def _warm(self) -> None:
+        """Load what most jobs will ask for. Failing here is no failure: a job that needs it will say why."""
+        try:
+            with ExitStack() as held:
+                self._hold("embedded", held)
+        except (AthanorError, ImportError) as error:
+            print(f"not warmed: {error}", file=sys.stderr, flush=True)
+
+    def _hold(self, name: str, held: ExitStack) -> Backbone:
+        """The backbone of that name, pinned until `held` is closed. Imports torch at the first call."""
+        from server.models.pool import ModelPool
+
+        if self._pool is None:
+            self._pool = ModelPool(home=Path(self._bootstrap.home))
+        backbone = held.enter_context(self._pool.use(name))
+        self._line.tell_models([model.name for model in self._pool.resident()], str(backbone.device))
+        return backbone
+
+    def _attempt(self, run: link.Run) -> None:
+        """Run one attempt and say how it ended."""
+        who = {"incarnation": self._bootstrap.incarnation, "job_id": run.job_id, "attempt": run.attempt}
+        self._line.begin(run.job_id, run.attempt)
+        try:
+            ending: link.OfAttempt = link.Done(**who, products=self._perform(run))
+        except JobCancelled:
+            ending = link.Stopped(**who)
+        except AthanorError as error:
+            ending = link.Failed(**who, **error.to_wire())
+        except Exception as error:  # a job must never take the worker down by merely being wrong
+            ending = link.Failed(**who, **_explain(error).to_wire(), detail=traceback.format_exc()[-8000:])
+            traceback.print_exc()
+            if _is_device_fault(error):
+                sys.stderr.flush()
+                os._exit(DEVICE_FAULT)
+        self._line.end(ending)
+
+    def _perform(self, run: link.Run) -> list[link.Product]:
+        kind = find_kind(run.kind)
+        options = kind.parse(run.options, frozenset(run.inputs))
+        clips = {role: read_clip(path, limit_s=kind.max_input_s, name=role) for role, path in run.inputs.items()}
+        with ExitStack() as held:
+
+            def backbone(name: str) -> Backbone:
+                self._line.on_step(Progress(0, 1, "loading"))
+                return self._hold(name, held)
+
+            context = Context(
+                job_id=run.job_id, digests=run.digests, palette_dir=Path(self._bootstrap.palette), attempt=run.attempt,
+                backbone=backbone, on_step=self._line.on_step)
+            outputs = methods.run(kind.name, clips, options, context)
+        self._line.on_step(Progress(0, len(outputs), "storing"))
+        return self._store(run, outputs)
+
+    def _store(self, run: link.Run, outputs: Sequence[Output]) -> list[link.Product]:
+        """Write results into the incoming folder, durable, each under a name that belongs to this attempt alone."""
+        said = sum(len(canonical_json(dict(output.provenance))) for output in outputs)
+        if said > MAX_PROVENANCE_BYTES:
+            raise JobFailed(f"the provenance of the results has {said} bytes; at most {MAX_PROVENANCE_BYTES} are kept.")
+        products = []
+        for number, output in enumerate(outputs):
+            data = output.data if output.clip is None else wav_bytes(output.clip)
+            assert data is not None, "an output is a clip or data"
+            name = f"{self._bootstrap.incarnation}-{run.job_id}-{run.attempt}-{number}"
+            file = Path(self._bootstrap.incoming) / name
+            try:
+                write_durable(file, data)
+            except OSError as error:
+                raise StorageError(f"the result {output.name} could not be stored ({error.strerror}). Free some space and "
+                                   "submit the job again.") from None
+            products.append(link.Product(
+                role=output.role, name=output.name, file=str(file), digest=hashlib.sha256(data).hexdigest(),
+                bytes=len(data), media=output.media, provenance=dict(output.provenance)))
+        return products
+
+
+def _explain(error: Exception) -> AthanorError:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return OutOfMemory(f"the render does not fit into memory ({str(error)[:200]}). Use a shorter clip, fewer "
+                           "variations or a smaller backbone.")
+    return JobFailed(f"the method failed unexpectedly: {type(error).__name__}: {str(error)[:500]}. This is a fault of "
+                     "Athanor's; please report it with the job's detail.")
+
+
+def _is_device_fault(error: Exception) -> bool:
+    """A CUDA error other than a lack of memory poisons the process's context."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return False
+    return type(error).__name__ == "AcceleratorError" or (isinstance(error, RuntimeError) and "CUDA error" in str(error))
+
+
+def _read_bootstrap() -> link.Bootstrap:
+    """The first line on stdin; read byte by byte, so that the rest of the pipe stays for `_die_with_parent`."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            raise SystemExit("the worker is started by the server; it does nothing by itself. Use `athanor serve`.")
+        line += byte
+    return link.Bootstrap.model_validate_json(bytes(line))
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    """End with the front end, whatever ended it: the kernel's signal on Linux, the end of the stdin pipe everywhere."""
+    if sys.platform == "linux":
+        import ctypes
+        import signal
+
+        set_parent_death_signal = 1
+        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent_pid:
+            os._exit(0)
+
+    def await_end() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=await_end, name="parent watch", daemon=True).start()
+
+
+def main() -> None:
+    """Entry point."""
+    faulthandler.enable()
+    bootstrap = _read_bootstrap()
+    _die_with_parent(bootstrap.parent_pid)
+    line = Line(bootstrap)
+    line.start()
+    Worker(bootstrap, line).serve()
+    line.close()
+
+
+if __name__ == "__main__":
+    main()
