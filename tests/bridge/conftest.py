@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +24,7 @@ from bridge.session import Session
 from server.errors import ServerUnreachable
 
 LIMIT_S = 30.0
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class OscClient:
@@ -134,3 +139,39 @@ async def client(lonely_bridge: OscServer) -> AsyncIterator[OscClient]:
     client = OscClient(lonely_bridge.port)
     yield client
     client.close()
+
+
+class ServerProcess:
+    """A real server that takes debug jobs, in a process of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "server", "--home", str(home), "--debug-jobs"], cwd=REPOSITORY, env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in self.process.stdout:
+            if "server ready" in line:
+                break
+        else:
+            pytest.fail("the server did not start")
+        self._drain = threading.Thread(target=self.process.stdout.read, daemon=True)
+        self._drain.start()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._drain.join()
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for all tests that do not kill it."""
+    process = ServerProcess(tmp_path_factory.mktemp("server-home"))
+    yield process
+    process.stop()
