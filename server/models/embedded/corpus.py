@@ -42,9 +42,12 @@ class Corpus:
     audio: np.ndarray
     items: list[dict]
 
+    classes: frozenset[int] = frozenset(range(len(CLASSES)))
+
     def of_split(self, split: str) -> np.ndarray:
-        """Indices of the items of one split."""
-        return np.array([i for i, item in enumerate(self.items) if item["split"] == split])
+        """Indices of the items of one split, of the classes in use."""
+        return np.array([i for i, item in enumerate(self.items)
+                         if item["split"] == split and item["class"] in self.classes])
 
 
 def split_of_sources(entries: list[dict], seed: int) -> dict[tuple[int, str], str]:
@@ -165,10 +168,11 @@ def build(pack: Path | None, out: Path, seed: int, plan: Plan, workers: int = 1)
     return load(out)
 
 
-def load(folder: Path) -> Corpus:
-    """Open a corpus folder."""
+def load(folder: Path, names: tuple[str, ...] = NAMES) -> Corpus:
+    """Open a corpus folder; `names` are the classes to use of it."""
     items = json.loads((folder / "items.json").read_text(encoding="utf-8"))["items"]
-    return Corpus(np.memmap(folder / "audio.i16", np.int16, "r", shape=(len(items), ITEM_SAMPLES)), items)
+    audio = np.memmap(folder / "audio.i16", np.int16, "r", shape=(len(items), ITEM_SAMPLES))
+    return Corpus(audio, items, frozenset(NAMES.index(name) for name in names))
 
 
 def item_weights(items: list[dict], rows: np.ndarray) -> np.ndarray:

@@ -13,12 +13,33 @@ this part, so it belongs to the last part of a stage. The same commands run on a
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
+from .augment import Mixing
 from .corpus import Plan, build, load
 from .loop import Settings, compact
+from .vocabulary import CORE, NAMES
 
-DEFAULTS = {"vae": (96, 1e-3), "vocoder": (48, 3e-4), "unet": (512, 8e-4)}
+
+@dataclass(frozen=True)
+class Size:
+    """What is trained, and by default how: classes, channels of the networks, (batch, learning rate) of each stage."""
+
+    classes: tuple[str, ...]
+    unet: tuple[int, ...]
+    vocoder: int
+    stages: dict[str, tuple[int, float]]
+    mixing: Mixing
+    ema_decay: float
+
+
+SIZES = {
+    "small": Size(CORE, (32, 64, 96), 128, {"vae": (8, 1e-3), "vocoder": (12, 6e-4), "unet": (16, 1e-3)},
+                  Mixing(0.15, 0.0), 0.997),
+    "full": Size(NAMES, (40, 80, 112), 192, {"vae": (96, 1e-3), "vocoder": (48, 3e-4), "unet": (512, 8e-4)},
+                 Mixing(), 0.999),
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--adversarial-after", type=int, default=1500)
     parser.add_argument("--pool", type=int, default=16384, help="clips encoded at a time for the unet stage")
+    parser.add_argument("--uses", type=int, default=4, help="how often each of them is used")
     parser.add_argument("--anneal", action="store_true")
+    parser.add_argument("--size", choices=tuple(SIZES), default="full", help="small is for two hours on a CPU")
     return parser
 
 
@@ -62,16 +85,17 @@ def _train(args: argparse.Namespace) -> None:
 
     torch.backends.cudnn.benchmark = True  # sizes never change within a stage
     torch.set_flush_denormal(True)
-    batch, rate = DEFAULTS[args.stage]
+    size = SIZES[args.size]
+    batch, rate = size.stages[args.stage]
     settings = Settings(args.minutes, args.steps, args.device, args.seed, args.batch or batch, args.learning_rate or rate,
-                        args.anneal)
-    corpus = load(args.corpus)
+                        args.anneal, size.ema_decay)
+    corpus = load(args.corpus, size.classes)
     if args.stage == "vae":
         train_vae(corpus, args.work, settings)
     elif args.stage == "vocoder":
-        train_vocoder(corpus, args.work, settings, args.adversarial_after)
+        train_vocoder(corpus, args.work, settings, args.adversarial_after, size.vocoder)
     else:
-        train_unet(corpus, args.work, settings, PoolPlan(args.pool))
+        train_unet(corpus, args.work, settings, PoolPlan(args.pool, args.uses), size.unet, size.mixing)
 
 
 def _export(args: argparse.Namespace) -> None:

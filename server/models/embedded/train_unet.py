@@ -101,14 +101,14 @@ def _probe(loop: Loop, batch: Batch, abar: Tensor) -> dict[str, float]:
     return {f"held_out_{t}": float(_error(loop, batch, level, noise, abar).mean()) for t, level in levels.items()}
 
 
-def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: PoolPlan = PoolPlan(),
-               channels: tuple[int, ...] = (40, 80, 112)) -> Loop:
+def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: PoolPlan, channels: tuple[int, ...],
+               mixing: Mixing) -> Loop:
     """Train or go on training; needs the finished folder `vae/`, writes `unet.pt` and `tokenizer/`."""
     device = pick_device(settings.device)
     rows, test = corpus.of_split("train"), corpus.of_split("test")
     tokenizer = corpus_tokenizer(corpus, settings.seed)
     tokenizer.save_pretrained(work / "tokenizer")
-    sampler, bank = Sampler(corpus, rows, Mixing()), Bank(corpus, rows, device)
+    sampler, bank = Sampler(corpus, rows, mixing), Bank(corpus, rows, device)
     vae = AutoencoderKL.from_pretrained(work / "vae", torch_dtype=torch.float32)
     vae.to(device, memory_format=torch.channels_last)
     torch.manual_seed(settings.seed)

@@ -112,6 +112,12 @@ CLASSES: tuple[SoundClass, ...] = (
 
 NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
 
+# What a model learns that is trained on a CPU in two hours: enough for sound design, few enough to be told apart.
+CORE: tuple[str, ...] = (
+    "struck metal", "bowed metal", "bell", "glass", "plucked string", "bowed string", "flute", "choir", "drone",
+    "granular cloud", "noise texture", "drum", "piano", "rain", "thunder", "wind", "sea", "fire", "birds", "dog",
+)
+
 # Words that a caption may add; keys are what a synthesis reports about its own sound.
 ADJECTIVES: dict[str, tuple[str, ...]] = {
     "bright": ("bright", "brilliant", "sharp"),
