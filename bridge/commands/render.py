@@ -105,7 +105,7 @@ async def _render(request: RenderRequest, output: Output) -> int:
     journal = Journal(":memory:")
     entry, _ = journal.accept(request)
     output.event("accepted", job=entry.job_id, kind=request.kind, options=request.options)
-    session = Session(journal, connector(output.say), work_folder(), output.progress)
+    session = Session(journal, connector(output.say), work_folder(), lambda entry, progress: output.progress(progress))
     running = asyncio.get_running_loop().create_task(session.run(entry.job_id))
     try:
         entry = await asyncio.shield(running)

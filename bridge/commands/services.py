@@ -90,11 +90,10 @@ def bridge(arguments: argparse.Namespace) -> int:
 
 def stop(arguments: argparse.Namespace) -> int:
     """Ask the server to end when its running job has."""
-    from server.client import AsyncClient
-
     from bridge.home import home_folder
     from bridge.loop import run
     from bridge.output import Output
+    from server.client import AsyncClient
     from server.errors import ServerUnreachable
 
     output = Output(arguments.as_json)
@@ -102,6 +101,7 @@ def stop(arguments: argparse.Namespace) -> int:
     async def ask() -> None:
         client = await AsyncClient.connect(home_folder())
         try:
+            output.say("stopping; a running job may finish first ...")
             await client.shutdown()
         finally:
             await client.close()
@@ -113,7 +113,7 @@ def stop(arguments: argparse.Namespace) -> int:
         output.say("no server is running.")
         return 0
     output.event("stopped", was_running=True)
-    output.say("the server ends when its running job has.")
+    output.say("stopped.")
     return 0
 
 

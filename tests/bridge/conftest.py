@@ -175,3 +175,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server-home"))
     yield process
     process.stop()
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Where the packages are found by `python -m`."""
+    return REPOSITORY
