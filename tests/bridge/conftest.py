@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +139,20 @@ async def client(lonely_bridge: OscServer) -> AsyncIterator[OscClient]:
     client = OscClient(lonely_bridge.port)
     yield client
     client.close()
+
+
+@pytest.fixture
+async def client_of() -> AsyncIterator[Callable[[int], OscClient]]:
+    """Makes clients of the bridge that listens on a port."""
+    clients: list[OscClient] = []
+
+    def connect(port: int) -> OscClient:
+        clients.append(OscClient(port))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()
 
 
 class ServerProcess:

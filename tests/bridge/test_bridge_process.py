@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bridge as a process: from a message to a placed result, killed at every stage and going on, one per folder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge.journal import Journal, Stage
+from bridge.placement import Placement
+from bridge.routes import PREFIX
+from server.audio import read_bext, read_clip
+from server.client import AsyncClient
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tests read and kill it by POSIX signals")
+DYING = Path(__file__).with_name("dying_bridge.py")
+LIMIT_S = 60
+
+
+class BridgeProcess:
+    """A real bridge; `port` is where it listens."""
+
+    def __init__(self, server, repository: Path, root: Path, *, dies: tuple[str, str] | None = None, port: int = 0) -> None:
+        program = [str(DYING), *dies] if dies else ["-m", "bridge", "bridge"]
+        environment = os.environ | {"PYTHONPATH": str(repository), "ATHANOR_HOME": str(server.home)}
+        self.process = subprocess.Popen(
+            [sys.executable, *program, "--port", str(port), "--root", str(root)], cwd=repository, env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.port = int(line.split(",")[0].rpartition(":")[2])
+
+    def ended(self) -> int:
+        """Wait for its end; its return code."""
+        code = self.process.wait(LIMIT_S)
+        self.close()
+        return code
+
+    def stop(self) -> str:
+        """End it in order; what it wrote to stderr."""
+        self.process.terminate()
+        _, errors = self.process.communicate(timeout=LIMIT_S)
+        assert self.process.returncode == 0, errors
+        return errors
+
+    def close(self) -> None:
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def start(server, repository, root):
+    bridges = []
+
+    def start(**more) -> BridgeProcess:
+        bridges.append(BridgeProcess(server, repository, root, **more))
+        return bridges[-1]
+
+    yield start
+    for bridge in bridges:
+        if bridge.process.poll() is None:
+            bridge.process.kill()
+            bridge.process.wait()
+        bridge.close()
+
+
+@pytest.fixture
+def journal_of(server):
+    """Opens the journal that the bridges of this server write; what earlier tests left in it is done with first."""
+
+    def read(action):
+        journal = Journal(server.home / "bridge" / "journal.db")
+        try:
+            return action(journal)
+        finally:
+            journal.close()
+
+    if (server.home / "bridge" / "journal.db").exists():
+        read(lambda journal: [journal.acknowledge(entry.job_id) for entry in journal.unacknowledged()])
+    return read
+
+
+async def test_a_message_becomes_a_sound_at_the_right_sample(start, client_of, root):
+    bridge = start()
+    client = client_of(bridge.port)
+    await client.ask("hello", "pd", 0, "test", 1)
+    answer = await client.ask("render/debug", "whole-way", "original.wav", "@steps", 5.0, "@chain", "space",
+                              "@start", "480000")
+    job_id = answer.values[2]
+    done = (await client.wait("done", "whole-way")).values
+    assert done[1:5] == (job_id, 1, 1, "echo")
+    assert done[7:12] == (480000, 10.0, "480000", 48000, "requested")
+    assert done[12:15] == (24000, 48000, 2)
+    clip = read_clip(root / done[5])
+    assert (clip.n_samples, clip.sample_rate, clip.channels) == done[12:15]
+    record = Placement.model_validate_json((root / done[6]).read_text())
+    assert record.time_reference_samples == read_bext(root / done[5]).time_reference_samples == 480000
+    progress = [m.values for m in client.received if m.address == f"{PREFIX}/progress"]
+    assert {"sampling", "plugins"} & {values[2] for values in progress}
+    assert all(values[:2] == ("whole-way", job_id) for values in progress)
+    assert (await client.ask("job/ack", "a1", "whole-way")).values[2] == job_id
+    assert bridge.stop() == ""
+
+
+async def test_cancel_stops_the_job_and_the_next_one_runs(start, client_of):
+    client = client_of(start().port)
+    await client.ask("render/debug", "long", "@steps", 100000)
+    while (await client.wait("progress", "long")).values[2] != "sampling":
+        client.received.clear()
+    assert (await client.ask("job/cancel", "c", "long")).address == f"{PREFIX}/ok"
+    await client.wait("cancelled", "long")
+    await client.ask("render/debug", "next")
+    await client.wait("done", "next")
+
+
+async def test_many_requests_at_once_each_get_their_own_result(start, client_of, root):
+    client = client_of(start().port)
+    for number in range(12):
+        client.send("render/debug", f"many{number}", "@seed", number, "@steps", 1, "@step_s", 0.001)
+    files = {(await client.wait("done", f"many{number}")).values[5] for number in range(12)}
+    assert len(files) == 12
+    sounds = [read_clip(root / file).samples for file in files]
+    assert len({sound.tobytes() for sound in sounds}) == 12
+
+
+STAGES = [("after", "pre"), *((moment, stage) for stage in ("submitted", "rendered", "post", "placed")
+                              for moment in ("before", "after"))]
+
+
+@pytest.mark.parametrize(("moment", "stage"), STAGES)
+async def test_killed_at_any_stage_it_goes_on_without_rendering_twice(
+        start, client_of, journal_of, server, root, moment, stage):
+    request = f"killed-{moment}-{stage}"
+    dying = start(dies=(moment, stage))
+    client = client_of(dying.port)
+    words = ("render/debug", request, "original.wav", "@seed", 5, "@steps", 3, "@pre", "clean", "@chain", "space",
+             "@client", "killed")
+    await client.ask("hello", "killed", client.port)
+    client.send(*words)
+    assert dying.ended() == -signal.SIGKILL
+    assert not [m for m in client.received if m.address == f"{PREFIX}/done"], "done was said before the last stage was over"
+    entry = journal_of(lambda journal: journal.find("killed", request))
+
+    again = start(port=dying.port)
+    done = (await client.wait("done", request)).values
+    assert done[1] == entry.job_id
+    assert (root / done[5]).is_file() and (root / done[6]).is_file()
+    answer = await client.ask(*words)
+    assert answer.values[2] == entry.job_id
+    story = journal_of(lambda journal: journal.story(entry.job_id))
+    assert story == ["pre", "submitted", "rendered", "post", "placed"]
+    async with await AsyncClient.connect(server.home) as asked:
+        job = await asked.status(entry.job_id)
+        assert job.attempt == 1
+        assert [job.job_id for job in await asked.jobs(limit=200)].count(entry.job_id) == 1
+    assert len([path for path in (root / "results").iterdir() if entry.job_id[:8] in path.name]) == 2
+    await client.ask("job/ack", "a", request, "@client", "killed")
+    again.stop()
+
+
+async def test_a_cancel_outlives_the_bridge(start, client_of, journal_of):
+    bridge = start()
+    client = client_of(bridge.port)
+    await client.ask("hello", "killed", client.port)
+    await client.ask("render/debug", "doomed", "@steps", 100000)
+    while (await client.wait("progress", "doomed")).values[2] != "sampling":
+        client.received.clear()
+    bridge.process.kill()
+    bridge.ended()
+    journal_of(lambda journal: journal.request_cancel(journal.find("killed", "doomed").job_id))
+    start(port=bridge.port)
+    await client.wait("cancelled", "doomed")
+    assert journal_of(lambda journal: journal.find("killed", "doomed").stage) is Stage.CANCELLED
+
+
+def test_one_bridge_for_each_data_folder_and_port(start, server, repository, root, tmp_path):
+    bridge = start()
+    words = [sys.executable, "-m", "bridge", "bridge", "--root", str(root), "--port"]
+    same_folder = subprocess.run([*words, "0"], capture_output=True, text=True, cwd=repository, timeout=LIMIT_S,
+                                 env=os.environ | {"ATHANOR_HOME": str(server.home)})
+    assert same_folder.returncode == 1
+    assert "another bridge already uses this data folder" in same_folder.stderr
+    same_port = subprocess.run([*words, str(bridge.port)], capture_output=True, text=True, cwd=repository, timeout=LIMIT_S,
+                               env=os.environ | {"ATHANOR_HOME": str(tmp_path / "other")})
+    assert same_port.returncode == 1
+    assert f"UDP port {bridge.port}" in same_port.stderr
+    assert "Traceback" not in same_folder.stderr + same_port.stderr
+
+
+def test_it_ends_with_its_parent_when_asked_to(server, repository, root):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bridge", "bridge", "--port", "0", "--root", str(root), "--until-stdin-ends"],
+        cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"ATHANOR_HOME": str(server.home)})
+    with process:
+        assert process.stdout.readline().startswith("OSC on 127.0.0.1:")
+        process.stdin.close()
+        assert process.wait(LIMIT_S) == 0
+
+
+def test_it_listens_on_this_machine_only(start):
+    bridge = start()
+    others = [address[4][0] for address in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+              if not address[4][0].startswith("127.")]
+    for host in others:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((host, bridge.port))  # free there, because the bridge has it on the loopback address alone
+
+
+async def test_a_result_is_what_was_sent(start, client_of, root):
+    client = client_of(start().port)
+    await client.ask("render/debug", "same", "original.wav", "@step_s", 0.001)
+    done = (await client.wait("done", "same")).values
+    assert np.array_equal(read_clip(root / done[5]).samples, read_clip(root / "original.wav").samples)
+    assert done[11] == "zero"
