@@ -13,7 +13,7 @@ from .loop import Loop, Settings, autocast, pick_device
 from .networks import LATENT_CHANNELS, LogMel, make_vae
 
 KL_WEIGHT = 0.01
-CROP_FRAMES = 256
+CROP_FRAMES = 128
 
 
 def mel_statistics(sampler: Sampler, bank: Bank, seed: int, clips: int = 256) -> tuple[Tensor, Tensor]:
