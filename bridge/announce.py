@@ -25,8 +25,8 @@ Send = Callable[[str, bytes], None]
 def progress_message(request_id: str, progress: Progress) -> bytes:
     """How far the job of a request is."""
     eta_s = -1.0 if progress.eta_s is None else float(progress.eta_s)
-    return encode(PROGRESS, request_id, progress.job_id, progress.phase, progress.step, progress.n_steps,
-                  progress.fraction, eta_s)
+    return encode(PROGRESS, request_id, progress.job_id, progress.phase, progress.queue_position or progress.step,
+                  progress.n_steps, progress.fraction, eta_s)
 
 
 def end_messages(entry: Entry, root: Path) -> list[bytes]:

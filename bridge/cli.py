@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from server import __version__
-from server.errors import AthanorError, InvalidOption, JobCancelled
+from server.errors import AthanorError, InvalidOption, JobCancelled, StorageError
 from server.kinds.base import nearest
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -91,7 +91,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OK
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _report(AthanorError(f"{what}.", code="storage_full"), as_json, FAILED)
+        return _report(StorageError(f"{what}."), as_json, FAILED)
+    except Exception as error:  # a fault of ours: one sentence for the person, everything for who wants to repair it
+        if os.environ.get("ATHANOR_TRACEBACK"):
+            raise
+        ours = AthanorError(f"something is wrong in Athanor itself ({type(error).__name__}: {error}). Please report it; "
+                            "with ATHANOR_TRACEBACK=1 the command tells more.")
+        return _report(ours, as_json, FAILED)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

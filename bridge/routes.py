@@ -163,7 +163,8 @@ EVENTS = (
     Event(PROGRESS, "How far a job is; at most 10 a second for each job, and none is repeated.",
           (REQUEST, Argument("job", "s", "job id"),
            Argument("phase", "s", "queued, waiting, loading, learning, sampling, decoding, plugins, ..."),
-           Argument("step", "i", "step of the phase"), Argument("steps", "i", "steps in the phase"),
+           Argument("step", "i", "step of the phase; while queued, the place in the queue, from 1"),
+           Argument("steps", "i", "steps in the phase; 0 if it has none"),
            Argument("fraction", "f", "step / steps, 0 to 1"), Argument("eta_s", "f", "seconds left; -1 if not known"))),
     Event(DONE, "One result lies in its place; with several results one message for each, all with the same count. Sent "
           "only after the last plugin has run and the file is whole. Repeated until acknowledged.",

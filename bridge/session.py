@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -165,12 +166,33 @@ class Session:
         return finished
 
     async def _last_status(self, client: AsyncClient, entry: Entry) -> JobStatus:
-        async for status in client.watch(entry.job_id):
-            self._on_progress(entry, Progress(entry.job_id, status.phase or status.state, status.step, status.n_steps,
-                                              status.eta_s, status.queue_position, status.attempt))
-            if status.is_terminal:
-                return status
+        """Tell the job's progress until it has ended; while it waits for another job, that one's."""
+        needed: asyncio.Task[None] | None = None
+        try:
+            async with aclosing(client.watch(entry.job_id)) as statuses:
+                async for status in statuses:
+                    if status.waiting_for and needed is None:
+                        needed = asyncio.create_task(self._follow_needed(client, entry, status.waiting_for[0]))
+                    elif needed is not None and not status.waiting_for:
+                        needed.cancel()
+                    self._tell(entry, status)
+                    if status.is_terminal:
+                        return status
+        finally:
+            if needed is not None:
+                needed.cancel()
         raise ServerUnreachable("the server stopped telling how the job goes.")
+
+    async def _follow_needed(self, client: AsyncClient, entry: Entry, needed_id: str) -> None:
+        with suppress(AthanorError):  # what becomes of it is told by the job that needs it
+            async with aclosing(client.watch(needed_id)) as statuses:
+                async for status in statuses:
+                    if not status.is_terminal:
+                        self._tell(entry, status)
+
+    def _tell(self, entry: Entry, status: JobStatus) -> None:
+        self._on_progress(entry, Progress(entry.job_id, status.phase or status.state, status.step, status.n_steps,
+                                          status.eta_s, status.queue_position, status.attempt))
 
     async def _is_known(self, job_id: str) -> bool:
         try:

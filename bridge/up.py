@@ -9,81 +9,127 @@ import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 from bridge.home import home_folder
+from bridge.placement import make_folder
+from bridge.server_link import is_running
 from server.errors import AthanorError
 
 _FIRST_WAIT_S, _LAST_WAIT_S, _STABLE_S = 0.5, 30.0, 60.0
-_HOPELESS = 5
+_REFUSED = (1, 2)
+"""Exit codes of a child that says that it cannot start; trying again would not help."""
+_REFUSED_WITHIN_S = 5.0
+_LOOK_S = 2.0
 _END_S = 40.0
 
+Say = Callable[[str], None]
 
-async def supervise(bridge_arguments: list[str], say: Callable[[str], None], ready: Callable[[str], None]) -> int:
-    """Keep both running until Ctrl-C or SIGTERM; the exit code.
+
+@dataclass(frozen=True)
+class Child:
+    """What to run. log: the file that its stderr is added to; None shows it."""
+
+    name: str
+    command: list[str]
+    log: Path | None = None
+
+
+async def supervise(bridge_arguments: list[str], say: Say, ready: Say) -> None:
+    """Keep both running until Ctrl-C, SIGTERM or `athanor stop`.
 
     Args:
         bridge_arguments: options of `athanor bridge`.
         say: tells the person what happens.
         ready: called with the bridge's first line whenever it has started.
+
+    Raises:
+        AthanorError: one of them cannot start; it has said why on stderr.
     """
     home = ["--home", str(home_folder())]
-    server = [sys.executable, "-m", "server", *home]
     bridge = [sys.executable, "-m", "bridge", "bridge", *home, *bridge_arguments, "--until-stdin-ends"]
-    keepers = [asyncio.create_task(_keep("server", server, say, None)),
-               asyncio.create_task(_keep("bridge", bridge, say, ready))]
+    keepers = [asyncio.create_task(_keep_server([sys.executable, "-m", "server", *home], say)),
+               asyncio.create_task(_keep(Child("bridge", bridge), say, ready))]
     loop, me = asyncio.get_running_loop(), asyncio.current_task()
     assert me is not None
     if sys.platform != "win32":
         loop.add_signal_handler(signal.SIGTERM, me.cancel)
     try:
-        await asyncio.gather(*keepers)
+        ended, _ = await asyncio.wait(keepers, return_when=asyncio.FIRST_COMPLETED)
+        for keeper in ended:
+            keeper.result()
     except asyncio.CancelledError:
         say("stopping ...")
+        me.uncancel()
     finally:
-        for keeper in reversed(keepers):
+        for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
-    return 0
 
 
-async def _keep(name: str, command: list[str], say: Callable[[str], None], ready: Callable[[str], None] | None) -> None:
-    """Run a child for ever; AthanorError when it ends too often to go on."""
-    wait_s, short_lives = _FIRST_WAIT_S, 0
+async def _keep_server(command: list[str], say: Say) -> None:
+    """As `_keep`; a server that is running already is used as long as it lasts, and left warm."""
+    if await is_running():
+        say("a server is running already; using it.")
+    while await is_running():
+        await asyncio.sleep(_LOOK_S)
+    log = home_folder() / "server" / "log"
+    make_folder(log.parent)
+    say(f"the server's log is {log}.")
+    await _keep(Child("server", command, log), say, None)
+
+
+async def _keep(child: Child, say: Say, ready: Say | None) -> None:
+    """Run a child until it ends in order, starting it again after every crash; AthanorError if it cannot start."""
+    wait_s = _FIRST_WAIT_S
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
-        process = await _start(command, reads=ready is not None)
-        try:
-            if ready is not None and process.stdout is not None:
-                line = (await process.stdout.readline()).decode().strip()
-                if line:
-                    ready(line)
-            code = await process.wait()
-        finally:
-            await _end(process)
+        code = await _run(child, ready)
         lived_s = loop.time() - started
-        wait_s, short_lives = (_FIRST_WAIT_S, 1) if lived_s > _STABLE_S else (wait_s, short_lives + 1)
-        if short_lives >= _HOPELESS:
-            raise AthanorError(f"the {name} ended {short_lives} times soon after its start (last with status {code}); its "
-                               "own message above says why.")
-        say(f"the {name} ended with status {code}; starting it again in {wait_s:g} s.")
+        if code == 0:
+            say(f"the {child.name} was stopped.")
+            return
+        if code in _REFUSED and lived_s < _REFUSED_WITHIN_S:
+            raise AthanorError(f"the {child.name} cannot start{_last_words(child.log)}")
+        wait_s = _FIRST_WAIT_S if lived_s > _STABLE_S else wait_s
+        say(f"the {child.name} ended with status {code}; starting it again in {wait_s:g} s.")
         await asyncio.sleep(wait_s)
         wait_s = min(_LAST_WAIT_S, 2 * wait_s)
 
 
-async def _start(command: list[str], *, reads: bool) -> Process:
+def _last_words(log: Path | None) -> str:
+    if log is None:
+        return "; its own message stands above."
+    return f": {log.read_text(encoding='utf-8', errors='replace').strip().splitlines()[-1]}"
+
+
+async def _run(child: Child, ready: Say | None) -> int:
+    """One life of a child; its exit code."""
     # In a group of its own, so that Ctrl-C reaches this process alone and the children end in order.
     group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else \
         {"start_new_session": True}
-    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE if reads else None, **group)
+    with open(child.log, "ab") if child.log else nullcontext() as log:
+        process = await asyncio.create_subprocess_exec(*child.command, stdin=PIPE, stdout=PIPE if ready else log,
+                                                       stderr=log, **group)
+    try:
+        if ready and process.stdout:
+            line = (await process.stdout.readline()).decode().strip()
+            if line:
+                ready(line)
+        return await process.wait()
+    finally:
+        await _end(process)
 
 
 async def _end(process: Process) -> None:
     """Ask a child to end, and kill it if it will not."""
-    if process.returncode is not None:
-        return
     if process.stdin is not None:
         process.stdin.close()
+    if process.returncode is not None:
+        return
     if sys.platform == "win32":
         process.send_signal(signal.CTRL_BREAK_EVENT)
     else:

@@ -46,7 +46,8 @@ def up(arguments: argparse.Namespace) -> int:
                    f"Send for example: {PREFIX}/render/fuse req1 original.wav reference.wav @prompt \"glass bells\"\n"
                    "All messages are in docs/osc.md. Ctrl-C stops.")
 
-    return run(supervise(_bridge_arguments(arguments), output.say, ready))
+    run(supervise(_bridge_arguments(arguments), output.say, ready))
+    return 0
 
 
 def _bridge_arguments(arguments: argparse.Namespace) -> list[str]:

@@ -97,7 +97,7 @@ class OscClient:
         self._socket.close()
 
 
-def write_tone(path: Path, *, sample_rate: int = 48000, channels: int = 1, seconds: float = 0.5, **more) -> Path:
+def _write_tone(path: Path, *, sample_rate: int = 48000, channels: int = 1, seconds: float = 0.5, **more) -> Path:
     """A sine with a different phase on each channel."""
     time_s = np.arange(round(seconds * sample_rate)) / sample_rate
     tone = np.stack([0.3 * np.sin(2 * np.pi * 440 * time_s + channel) for channel in range(channels)], axis=1)
@@ -106,12 +106,18 @@ def write_tone(path: Path, *, sample_rate: int = 48000, channels: int = 1, secon
 
 
 @pytest.fixture
+def write_tone() -> Callable[..., Path]:
+    """Writes a sine: `write_tone(path, sample_rate=48000, channels=1, seconds=0.5, **more for soundfile)`."""
+    return _write_tone
+
+
+@pytest.fixture
 def root(tmp_path: Path) -> Path:
     """An import root with two clips in it."""
     folder = tmp_path / "root"
     folder.mkdir()
-    write_tone(folder / "original.wav", channels=2)
-    write_tone(folder / "reference.wav", sample_rate=44100)
+    _write_tone(folder / "original.wav", channels=2)
+    _write_tone(folder / "reference.wav", sample_rate=44100)
     return folder
 
 

@@ -78,8 +78,8 @@ def test_a_failure_carries_its_cause():
 def test_progress_is_told_in_fixed_places():
     (message,) = decode(progress_message("r1", Progress(JOB, "sampling", 12, 50, 7.5)))
     assert message.values == ("r1", JOB, "sampling", 12, 50, pytest.approx(0.24), 7.5)
-    (message,) = decode(progress_message("r1", Progress(JOB, "queued")))
-    assert message.values == ("r1", JOB, "queued", 0, 0, 0.0, -1.0)
+    (message,) = decode(progress_message("r1", Progress(JOB, "queued", queue_position=3)))
+    assert message.values == ("r1", JOB, "queued", 3, 0, 0.0, -1.0)
 
 
 class Wire:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from bridge.journal import Journal, Stage
 from bridge.placement import Placement
@@ -218,3 +219,53 @@ async def test_a_result_is_what_was_sent(start, client_of, root):
     done = (await client.wait("done", "same")).values
     assert np.array_equal(read_clip(root / done[5]).samples, read_clip(root / "original.wav").samples)
     assert done[11] == "zero"
+
+
+CLIPS = {
+    "24 bit.wav": (48000, 2, {"subtype": "PCM_24"}),
+    "192 kHz.wav": (192000, 2, {"subtype": "FLOAT"}),
+    "mono.flac": (44100, 1, {}),
+    "phone.aiff": (8000, 1, {}),
+    "mp3 named.wav": (44100, 2, {"format": "MP3"}),
+    "one sample.wav": (48000, 1, {}),
+}
+
+
+async def test_any_sound_file_comes_back_at_its_own_rate_channels_and_length(start, client_of, root, write_tone):
+    client = client_of(start().port)
+    for name, (rate, channels, more) in CLIPS.items():
+        write_tone(root / name, sample_rate=rate, channels=channels, seconds=1 / rate if "one" in name else 0.3, **more)
+        client.send("render/debug", name, name, "@steps", 0)
+    for name, (rate, channels, _) in CLIPS.items():
+        done = (await client.wait("done", name)).values
+        assert done[12:15] == (read_clip(root / name).n_samples, rate, channels), name
+
+
+async def test_a_broken_clip_fails_with_its_cause_and_the_bridge_goes_on(start, client_of, root):
+    client = client_of(start().port)
+    samples = np.zeros((4800, 1), np.float32)
+    samples[2400] = np.inf
+    soundfile.write(root / "nan.wav", samples, 48000, subtype="FLOAT")
+    await client.ask("render/debug", "nan", "nan.wav")
+    failed = (await client.wait("failed", "nan")).values
+    assert failed[2:4] == ("invalid_input", 0)
+    assert failed[4].startswith("nan.wav holds NaN or infinite samples")
+    await client.ask("render/debug", "good", "original.wav")
+    await client.wait("done", "good")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process by prlimit")
+async def test_a_full_disk_fails_the_request_and_the_next_one_works_when_there_is_room(start, client_of):
+    import resource
+
+    bridge = start()
+    client = client_of(bridge.port)
+    await client.ask("ping", "p")
+    resource.prlimit(bridge.process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+    await client.ask("render/debug", "full", "@seconds", 10, "@steps", 0)
+    failed = (await client.wait("failed", "full")).values
+    assert failed[2] == "storage_full"
+    assert "written" in failed[4]
+    resource.prlimit(bridge.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await client.ask("render/debug", "room", "@seconds", 10, "@steps", 0)
+    await client.wait("done", "room")

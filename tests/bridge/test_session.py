@@ -15,6 +15,7 @@ from plugin_host import parse_chain
 from server.audio import read_bext, read_clip
 from server.client import AsyncClient
 from server.errors import ServerUnreachable
+from server.protocol import JobRequest
 
 HALF = parse_chain("half", [{"builtin": "Gain", "parameters": {"gain_db": -6.0205999}}])
 ALL = ["pre", "submitted", "rendered", "post", "placed"]
@@ -182,3 +183,14 @@ async def test_a_server_that_never_comes_fails_with_the_cause(tmp_path, monkeypa
     entry = await Session(journal, nowhere, tmp_path, lambda entry, progress: None).run(journal.accept(asked)[0].job_id)
     assert entry.error == {"code": "server_unreachable", "message": "no server is there.", "retryable": True}
     journal.close()
+
+
+async def test_while_a_job_waits_for_another_that_ones_progress_is_told(house):
+    job_id, needed = house.accept(), "a" * 32
+    house.journal.advance(job_id, Stage.SUBMITTED)
+    async with await AsyncClient.connect(house.server.home) as client:
+        await client.submit(JobRequest(job_id=needed, kind="debug", options={"steps": 30, "step_s": 0.02}))
+        await client.submit(JobRequest(job_id=job_id, kind="debug", options={"steps": 0}, after=[needed]))
+    assert (await house.session.run(job_id)).stage is Stage.PLACED
+    assert "waiting" in house.told
+    assert "sampling" in house.told
