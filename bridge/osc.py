@@ -46,7 +46,7 @@ class OscServer(asyncio.DatagramProtocol):
         self._queues: dict[Address, deque[Message]] = {}
         self._clients = Clients(journal, self.port)
         self.desk = Desk(journal, self._clients, self._send_to, make_session, root, home)
-        self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
         left = self.desk.resume()
         if left:
             _log.info("going on with %d unfinished requests", left)
@@ -55,6 +55,9 @@ class OscServer(asyncio.DatagramProtocol):
         """Stop listening; unfinished requests stay in the journal and go on at the next start."""
         self._transport.close()
         await self.desk.close()
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        self._transport = transport
 
     def datagram_received(self, data: bytes, source: Address) -> None:
         try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("athanor.bridge")
 _PLUGIN_RUNS = 2
-_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0, 10.0)  # longer than a server's drain
 _GONE = ("shutting_down", "server_unreachable")
 T = TypeVar("T")
 OnProgress = Callable[[Entry, Progress], None]
@@ -65,7 +65,7 @@ class Session:
         except Exception as error:  # one request's fault, whatever it is, ends that request only
             entry = self._ended(job_id, error)
         finally:
-            del self._stops[job_id]
+            self._stops.pop(job_id).set()  # a chain that still runs in a thread ends, too
         stages.clear(self._work / job_id)
         return entry
 
@@ -82,17 +82,20 @@ class Session:
     async def ask(self, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """The answer of the server, which is started or waited for where it is away; every question may be repeated."""
         for wait_s in _WAITS_S:
+            client = None
             try:
-                return await question(await self._connected())
+                client = await self._connected()
+                return await question(client)
             except AthanorError as error:
                 if error.code not in _GONE:
                     raise
-                await self._forget_client()
-                await asyncio.sleep(wait_s)
+            await self._forget(client)
+            await asyncio.sleep(wait_s)
         return await question(await self._connected())
 
     async def close(self) -> None:
-        await self._forget_client()
+        """Close the connection. Running requests must have ended or been cancelled."""
+        await self._forget(self._client)
 
     async def _submit(self, entry: Entry) -> Entry:
         """pre -> submitted."""
@@ -233,7 +236,8 @@ class Session:
                 self._client = await self._connect()
             return self._client
 
-    async def _forget_client(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
+    async def _forget(self, client: AsyncClient | None) -> None:
+        """Close a connection that is of no use, unless another request has replaced it already."""
+        if client is not None and client is self._client:
+            self._client = None
             await client.close()

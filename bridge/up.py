@@ -7,7 +7,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -108,34 +107,36 @@ def _last_words(log: Path | None) -> str:
 
 async def _run(child: Child, ready: Say | None) -> int:
     """One life of a child; its exit code."""
-    # In a group of its own, so that Ctrl-C reaches this process alone and the children end in order.
+    # In a group of its own, so that Ctrl-C reaches this process alone and the children end in order. Waiting is done in
+    # threads: on Windows, no event loop can wait for processes and poll ZeroMQ, too.
     group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else \
         {"start_new_session": True}
     with open(child.log, "ab") if child.log else nullcontext() as log:
-        process = await asyncio.create_subprocess_exec(*child.command, stdin=PIPE, stdout=PIPE if ready else log,
-                                                       stderr=log, **group)
+        process = subprocess.Popen(child.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE if ready else log,
+                                   stderr=log, **group)
     try:
         if ready and process.stdout:
-            line = (await process.stdout.readline()).decode().strip()
+            line = (await asyncio.to_thread(process.stdout.readline)).decode().strip()
             if line:
                 ready(line)
-        return await process.wait()
+        return await asyncio.to_thread(process.wait)
     finally:
         await _end(process)
 
 
-async def _end(process: Process) -> None:
+async def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask a child to end, and kill it if it will not."""
-    if process.stdin is not None:
-        process.stdin.close()
-    if process.returncode is not None:
-        return
-    if sys.platform == "win32":
-        process.send_signal(signal.CTRL_BREAK_EVENT)
-    else:
-        process.terminate()
+    assert process.stdin is not None
+    process.stdin.close()
+    if process.poll() is None:
+        if sys.platform == "win32":
+            process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), _END_S)
-    except TimeoutError:
+        await asyncio.to_thread(process.wait, _END_S)
+    except subprocess.TimeoutExpired:
         process.kill()
-        await process.wait()
+        await asyncio.to_thread(process.wait)
+    if process.stdout is not None:
+        process.stdout.close()
