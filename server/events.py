@@ -89,6 +89,7 @@ class Events:
         """Read subscriptions and answer each with a snapshot. Also what lets the socket greet new connections."""
         while True:
             frame = await self._socket.recv()
+            await asyncio.sleep(0)  # what has already come is received without yielding
             job_id = topic_job(frame[1:]) if frame[:1] == b"\x01" else None
             if job_id is not None:
                 job = self._ledger.get(job_id)

@@ -93,6 +93,7 @@ class Frontend:
         self._counters = Counters()
         self._instance = uuid.uuid4().hex
         self._stop = asyncio.Event()
+        self._signals = 0
         self._in_flight: Counter[bytes] = Counter()
         self._replying: set[asyncio.Task[None]] = set()
         self._open_sockets()
@@ -189,7 +190,8 @@ class Frontend:
 
     def _on_signal(self) -> None:
         """The first asks; the second ends at once, which the ledger makes safe."""
-        if self._stop.is_set():
+        self._signals += 1
+        if self._signals > 1:
             self._settings.paths.connection.unlink(missing_ok=True)
             os._exit(1)
         self._stop.set()
@@ -214,6 +216,7 @@ class Frontend:
             task = asyncio.create_task(self._serve(peer, frames))
             self._replying.add(task)
             task.add_done_callback(self._replying.discard)
+            await asyncio.sleep(0)  # receiving what has already come does not yield: a flood must not starve the rest
 
     async def _refuse(self, peer: bytes, frames: list[bytes], error: AthanorError) -> None:
         """Answer without looking closer, if the sender can be answered at once."""
@@ -270,10 +273,8 @@ class Frontend:
         """Finish or put back the running job, end the worker, say goodbye, close everything, in that order."""
         self._log.info("draining")
         await self._scheduler.drain(self._settings.drain_s)
-        if not scheduling.done():
-            if self._executor.state().state != "busy":
-                scheduling.cancel()
-            await asyncio.wait({scheduling})
+        scheduling.cancel()
+        await asyncio.wait({scheduling})
         await self._executor.stop(_WORKER_GRACE_S)
         for task in serving:
             task.cancel()

@@ -5,22 +5,31 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from server.errors import RequestRefused
+
+_LOOK_S = 0.05
 
 
 class FolderLock:
     """Holds `path` locked from creation to `release`; its text is the holder's process id.
 
+    Waits `patience_s` for a holder that is about to end.
+
     Raises:
         RequestRefused: another process holds it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float = 2.0) -> None:
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if not _try_lock(self._fd):
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(self._fd):
+            if time.monotonic() < deadline:
+                time.sleep(_LOOK_S)
+                continue
             holder = _read_pid(path)
             os.close(self._fd)
             raise RequestRefused(

@@ -73,6 +73,8 @@ def _check_job(database: Database, job: dict[str, object]) -> list[str]:
     faults, name = [], f"job {job['id']}"
     events = [row for row in database.all("SELECT * FROM event WHERE job_id = ? ORDER BY number", (job["id"],))]
     ends = [row for row in events if row["to_state"] in TERMINAL and row["event"] != Event.LOSE_RESULT]
+    if not events:
+        return [f"{name}: has no story"]
     if events[-1]["to_state"] != job["state"]:
         faults.append(f"{name}: is {job['state']}, but its story ends {events[-1]['to_state']}")
     if len(ends) != (job["state"] in TERMINAL):

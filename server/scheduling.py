@@ -26,6 +26,7 @@ from server.settings import Settings
 from server.telemetry import Counters
 
 _RETRY_STORAGE_S = 0.5
+_LAST_WORDS_S = 5.0
 _DEAF_PHASES = frozenset({"", "starting", "loading", "encoding", "decoding", "storing"})
 _ADAPTER = "adapter"
 
@@ -45,6 +46,8 @@ class Scheduler:
         self._phase = ""
         self._stopping: set[asyncio.Task[None]] = set()
         self._is_released = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.is_draining = False
 
     def wake(self) -> None:
@@ -68,7 +71,10 @@ class Scheduler:
                 await self._news.wait()
 
     async def drain(self, patience_s: float) -> None:
-        """Start nothing more; give the running job `patience_s` to finish, else put it back at no cost to it."""
+        """Start nothing more; give the running job `patience_s` to finish, else put it back at no cost to it.
+
+        Returns when its outcome is written down, or cannot be for lack of room: the next start then counts it as lost.
+        """
         self.is_draining = True
         self.wake()
         if self._runner is not None:
@@ -76,6 +82,8 @@ class Scheduler:
             if self._running is not None and self._runner is not None and not self._runner.done():
                 self._is_released = True
                 await self._halt(self._running.id, self._runner)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _LAST_WORDS_S)
 
     def cancel(self, job_id: str) -> tuple[Job, str]:
         """Ask for a job's end; returns it and what becomes of it: cancelled, cancelling or already_finished.
@@ -113,6 +121,7 @@ class Scheduler:
     async def _attempt(self, job: Job) -> None:
         """Run one attempt and commit its outcome."""
         self._phase, self._running, self._is_released = "", job, False
+        self._idle.clear()
         self._events.changed(job)
         self._log.info("attempt begins", job=job.id, kind=job.kind, attempt=job.attempt, incarnation=job.incarnation)
         task = Task(job.id, job.attempt, job.kind, job.options,
@@ -127,6 +136,7 @@ class Scheduler:
         runner, self._runner = self._runner, None
         await self._conclude(job, runner, limit_s if is_late else None)
         self._running = None
+        self._idle.set()
 
     def _on_step(self, report: StepReport) -> None:
         if self._running is not None:

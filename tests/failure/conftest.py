@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zmq.asyncio
 
 sys.path.insert(0, str(Path(__file__).parent))
 from harness import Server  # noqa: E402
@@ -29,3 +30,11 @@ async def serve(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Server]
     yield start
     for server in servers:
         await server.close()
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.asyncio.Context]:
+    """A ZeroMQ context for bare sockets; whatever a test leaves open in it is closed."""
+    context = zmq.asyncio.Context()
+    yield context
+    context.destroy(linger=0)
