@@ -197,6 +197,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process.stop()
 
 
+@pytest.fixture
+def start_server() -> Iterator[Callable[[Path], ServerProcess]]:
+    """Starts servers that a test may kill."""
+    processes: list[ServerProcess] = []
+
+    def start(home: Path) -> ServerProcess:
+        processes.append(ServerProcess(home))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.stop()
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Where the packages are found by `python -m`."""

@@ -269,3 +269,20 @@ async def test_a_full_disk_fails_the_request_and_the_next_one_works_when_there_i
     resource.prlimit(bridge.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     await client.ask("render/debug", "room", "@seconds", 10, "@steps", 0)
     await client.wait("done", "room")
+
+
+async def test_a_server_killed_in_the_middle_of_a_job_costs_time_but_not_the_result(
+        start_server, repository, root, client_of, tmp_path):
+    first = start_server(tmp_path / "home")
+    bridge = BridgeProcess(first, repository, root)
+    client = client_of(bridge.port)
+    await client.ask("render/debug", "survivor", "original.wav", "@steps", 40, "@step_s", 0.02)
+    while (await client.wait("progress", "survivor")).values[2] != "sampling":
+        client.received.clear()
+    first.process.kill()
+    first.process.wait()
+    start_server(tmp_path / "home")
+    done = (await client.wait("done", "survivor")).values
+    assert np.array_equal(read_clip(root / done[5]).samples, read_clip(root / "original.wav").samples)
+    bridge.stop()
+    bridge.close()
