@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as server/worker.py, and before torch is imported
+
 
 @pytest.fixture(scope="session")
 def require_host() -> Callable[[str | Path], Path]:
