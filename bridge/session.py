@@ -178,9 +178,9 @@ class Session:
                         needed = asyncio.create_task(self._follow_needed(client, entry, status.waiting_for[0]))
                     elif needed is not None and not status.waiting_for:
                         needed.cancel()
-                    self._tell(entry, status)
                     if status.is_terminal:
                         return status
+                    self._tell(entry, status)
         finally:
             if needed is not None:
                 needed.cancel()

@@ -70,14 +70,19 @@ async def supervise(bridge_arguments: list[str], say: Say, ready: Say) -> None:
 
 async def _keep_server(command: list[str], say: Say) -> None:
     """As `_keep`; a server that is running already is used as long as it lasts, and left warm."""
-    if await is_running():
-        say("a server is running already; using it.")
-    while await is_running():
-        await asyncio.sleep(_LOOK_S)
     log = home_folder() / "server" / "log"
     make_folder(log.parent)
-    say(f"the server's log is {log}.")
-    await _keep(Child("server", command, log), say, None)
+    while True:
+        if await is_running():
+            say("a server is running already; using it.")
+        while await is_running():
+            await asyncio.sleep(_LOOK_S)
+        say(f"the server's log is {log}.")
+        try:
+            return await _keep(Child("server", command, log), say, None)
+        except AthanorError:
+            if not await is_running():  # otherwise somebody else was quicker
+                raise
 
 
 async def _keep(child: Child, say: Say, ready: Say | None) -> None:

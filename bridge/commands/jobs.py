@@ -114,6 +114,8 @@ async def _status(client: AsyncClient, name: str) -> JobStatus:
 def _phase(job: JobStatus) -> str:
     if job.error is not None:
         return asdict(job.error)["code"]
+    if job.is_terminal:
+        return ""
     return f"{job.phase} {job.step}/{job.n_steps}" if job.n_steps else job.phase
 
 

@@ -135,5 +135,28 @@ def _tell(entry: Entry, output: Output) -> int:
     for placed in entry.placed:
         output.event("result", job=entry.job_id, **placed)
         output.result(placed["file"])
+        remark = in_words(placed["placement"]["provenance"])
+        if remark and not output.as_json:
+            output.say(f"  {remark}")
+    for name in (result["name"] for result in entry.results if result["role"] == "adapter"):
+        output.event("palette", job=entry.job_id, name=name)
+        output.say(f"learned {name!r}. Lead with it: athanor fuse ORIGINAL --reference learn --adapter {name} --prompt "
+                   f"\"{entry.request.options['prompt']}\"")
     output.event("done", job=entry.job_id, results=len(entry.placed))
     return OK
+
+
+def in_words(provenance: dict[str, Any]) -> str:
+    """What a person wants to know of how a result was made, in one line."""
+    parts = []
+    if "snr_db" in provenance:
+        parts.append(f"original steps in at {provenance['snr_db']:.1f} dB")
+    if "likeness" in provenance:
+        near = provenance["likeness"]
+        parts.append(f"likeness to original {near['original']:.2f}, to reference {near['reference']:.2f}"
+                     if "reference" in near else f"likeness to original {near['original']:.2f}")
+    if not provenance.get("balance", {}).get("crossing", True):
+        parts.append("no point where both are equally near: this is the nearest to it")
+    if "seed" in provenance:
+        parts.append(f"seed {provenance['seed']}")
+    return "; ".join(parts)

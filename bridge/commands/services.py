@@ -44,7 +44,7 @@ def up(arguments: argparse.Namespace) -> int:
         output.event("ready", bridge=line)
         output.say(f"Athanor is up. {line}.\n"
                    f"Send for example: {PREFIX}/render/fuse req1 original.wav reference.wav @prompt \"glass bells\"\n"
-                   "All messages are in docs/osc.md. Ctrl-C stops.")
+                   "`python -m bridge.routes` prints every message. Ctrl-C stops.")
 
     run(supervise(_bridge_arguments(arguments), output.say, ready))
     return 0

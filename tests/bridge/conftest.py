@@ -23,7 +23,7 @@ from bridge.routes import PREFIX
 from bridge.session import Session
 from server.errors import ServerUnreachable
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

@@ -286,3 +286,22 @@ async def test_a_server_killed_in_the_middle_of_a_job_costs_time_but_not_the_res
     assert np.array_equal(read_clip(root / done[5]).samples, read_clip(root / "original.wav").samples)
     bridge.stop()
     bridge.close()
+
+
+async def test_two_sounds_become_a_sweep_of_fusions_with_the_real_classes_of_a_model(start, client_of, root, tmp_path):
+    subprocess.run([sys.executable, "-m", "server.models.tiny", "audioldm", str(tmp_path / "tiny")], check=True,
+                   cwd=Path(__file__).resolve().parents[2], timeout=LIMIT_S, capture_output=True)
+    client = client_of(start().port)
+    await client.ask("render/fuse", "sweep", "original.wav", "reference.wav", "@prompt", "glass", "bells", "@sweep", 2.0,
+                     "@steps", 4, "@seed", 7, "@backbone", str(tmp_path / "tiny"), "@chain", "space", "@start_s", 2.5)
+    done = [(await client.wait("done", "sweep", count=number)).values for number in (1, 2)]
+    assert [values[2:5] for values in done] == [(1, 2, "fused"), (2, 2, "fused")]
+    for values in done:
+        record = Placement.model_validate_json((root / values[6]).read_text())
+        assert (record.start_samples, record.length_samples) == (120000, 24000)
+        assert (record.sample_rate, record.channels) == (48000, 2)
+        assert record.provenance["options"]["prompt"] == "glass bells"
+        assert record.provenance["seed"] == 7
+        assert [source.role for source in record.sources] == ["original", "reference"]
+    low, high = (Placement.model_validate_json((root / values[6]).read_text()).provenance["snr_db"] for values in done)
+    assert low < high
