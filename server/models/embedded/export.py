@@ -17,27 +17,25 @@ INDEX = {
     "tokenizer": ["transformers", "PreTrainedTokenizerFast"], "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"], "vocoder": ["transformers", "SpeechT5HifiGan"],
 }
-Sizes = dict[str, tuple[int, ...]]
-SIZES: Sizes = {"unet": (40, 80, 112), "vocoder": (192,)}
 
 
-def load_trained(work: Path, sizes: Sizes = SIZES) -> dict[str, torch.nn.Module]:
-    """The averaged networks of all stages, on the CPU."""
+def load_trained(work: Path, unet_channels: tuple[int, ...], vocoder_channels: int) -> dict[str, torch.nn.Module]:
+    """The averaged networks of all stages, on the CPU; the channels are those that they were trained with."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / "tokenizer")
     state: dict[str, dict[str, Tensor]] = {
         "unet": averaged_state(work / "unet.pt", "unet"), "text_encoder": averaged_state(work / "unet.pt", "text_encoder"),
         "vocoder": averaged_state(work / "vocoder.pt", "vocoder"),
     }
-    nets = {"unet": make_unet(sizes["unet"]), "text_encoder": make_text_encoder(len(tokenizer)),
-            "vocoder": make_vocoder(state["vocoder"]["mean"].numpy(), state["vocoder"]["scale"].numpy(), *sizes["vocoder"])}
+    nets = {"unet": make_unet(unet_channels), "text_encoder": make_text_encoder(len(tokenizer)),
+            "vocoder": make_vocoder(state["vocoder"]["mean"].numpy(), state["vocoder"]["scale"].numpy(), vocoder_channels)}
     for name, net in nets.items():
         net.load_state_dict(state[name])
     return {**nets, "vae": AutoencoderKL.from_pretrained(work / "vae", torch_dtype=torch.float32)}
 
 
-def export(work: Path, out: Path, sizes: Sizes = SIZES) -> None:
+def export(work: Path, out: Path, unet_channels: tuple[int, ...], vocoder_channels: int) -> None:
     """Write the folder: one subfolder per component, fp16 weights, `model_index.json`."""
-    for name, net in load_trained(work, sizes).items():
+    for name, net in load_trained(work, unet_channels, vocoder_channels).items():
         net.eval().half().save_pretrained(out / name, safe_serialization=True)
     PreTrainedTokenizerFast.from_pretrained(work / "tokenizer").save_pretrained(out / "tokenizer")
     (out / "scheduler").mkdir(parents=True, exist_ok=True)

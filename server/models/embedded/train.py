@@ -7,6 +7,7 @@
     unet     --corpus DIR --work DIR --minutes M [--anneal]          after vae
     compact  --work DIR --out DIR                                    small checkpoints that resume without optimiser
     export   --work DIR --out DIR                                    the folder that ships
+    credits  --pack DIR --out FILE.csv                               who made the recordings that were used
 
 `--minutes` and `--steps` count from where the stage stands now; `--anneal` lowers the learning rate to nothing over
 this part, so it belongs to the last part of a stage. The same commands run on a CPU and on a GPU (`--device`).
@@ -44,7 +45,7 @@ SIZES = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("pack", "corpus", "vae", "vocoder", "unet", "compact", "export"))
+    parser.add_argument("stage", choices=("pack", "corpus", "vae", "vocoder", "unet", "compact", "export", "credits"))
     for name in ("recordings", "soundfont", "pack", "corpus", "work", "out"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--seed", type=int, default=1)
@@ -102,8 +103,18 @@ def _export(args: argparse.Namespace) -> None:
     from .export import export
     from .networks import folder_size
 
-    export(args.work, args.out)
+    size = SIZES[args.size]
+    export(args.work, args.out, size.unet, size.vocoder)
     print(f"{args.out}: {folder_size(args.out) / 1e6:.2f} MB")
+
+
+def _credits(args: argparse.Namespace) -> None:
+    from .credits import credits_of, write_credits
+    from .recordings import unpack
+
+    lines = credits_of(unpack(args.pack)[1], SIZES[args.size].classes)
+    write_credits(lines, args.out)
+    print(f"{len(lines)} recordings in {args.out}")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -120,6 +131,8 @@ def main(argv: list[str] | None = None) -> None:
             compact(args.work, name, args.out)
     elif args.stage == "export":
         _export(args)
+    elif args.stage == "credits":
+        _credits(args)
     else:
         _train(args)
 

@@ -56,7 +56,7 @@ def train_vae(corpus: Corpus, work: Path, settings: Settings, channels: tuple[in
     vae = make_vae(float(mean.mean()), float(deviation.mean()), channels).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(vae.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     loop = Loop(work, "vae", settings, {"vae": vae}, {"vae": optimiser}, ("vae",))
-    held_out = held_out_mels(corpus, "test", device)
+    held_out = held_out_mels(corpus, "test", device, min(64, measured_clips))
     for rng, generator in loop.steps():
         mel = log_mel(bank.render(sampler.draw(rng, settings.batch), settings.batch, generator))
         start = int(rng.integers(0, mel.shape[2] - CROP_FRAMES + 1))

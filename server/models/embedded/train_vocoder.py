@@ -78,7 +78,7 @@ def _optimiser(net: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 
 def train_vocoder(corpus: Corpus, work: Path, settings: Settings, adversarial_after: int = 1500,
-                  channels: int = 192) -> Loop:
+                  channels: int = 192, measured_clips: int = 256) -> Loop:
     """Train or go on training; writes `vocoder.pt`.
 
     Where the autoencoder is finished (folder `vae/`), a third of the mels go through the autoencoder first, so that the
@@ -87,7 +87,7 @@ def train_vocoder(corpus: Corpus, work: Path, settings: Settings, adversarial_af
     device = pick_device(settings.device)
     rows = corpus.of_split("train")
     sampler, bank, mels = Sampler(corpus, rows, Mixing()), Bank(corpus, rows, device), LogMel().to(device)
-    mean, deviation = mel_statistics(sampler, bank, settings.seed)
+    mean, deviation = mel_statistics(sampler, bank, settings.seed, measured_clips)
     torch.manual_seed(settings.seed)
     vocoder = make_vocoder(mean.numpy(), deviation.numpy(), channels).to(device).train()
     nets = {"vocoder": vocoder, "judges": Discriminators().to(device)}

@@ -151,6 +151,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("choir singing aah", "choir"), ("a granular cloud", "granular cloud"), ("howling wind", "wind"),
     ("thunder", "thunder"), ("sea waves", "sea"), ("crackling fire", "fire"), ("birdsong", "birds"),
     ("plucked strings", "plucked string"), ("drum hits", "drum"), ("a breathy flute", "flute"),
+    ("cello", "bowed string"), ("white noise", "noise texture"), ("piano notes", "piano"), ("dog barking", "dog"),
 )
 
 

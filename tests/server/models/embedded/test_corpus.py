@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from server.models.embedded import corpus as corpora
+from server.models.embedded import recordings
+from server.models.embedded.corpus import ITEM_SAMPLES, SPLITS, Corpus, Plan, caption, item_weights, split_of_sources
+from server.models.embedded.vocabulary import CLASSES, NAMES
+
+SMALL = Plan(synthetic=(1, 0, 0), recorded=(2, 1, 1))
+
+
+def entry(name: str, source: str) -> dict:
+    return {"class": NAMES.index(name), "phrases": CLASSES[NAMES.index(name)].phrases, "kind": "recording", "words": (),
+            "source": source}
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of five short and five long takes of dogs, each of its own source."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("pack")
+    takes = [rng.standard_normal(length).astype(np.float32) for length in [8000] * 5 + [120000] * 5]
+    recordings.pack(takes, [entry("dog", f"upload-{k}") for k in range(10)], folder)
+    return folder
+
+
+def contents(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / "audio.i16").read_bytes(), (folder / "items.json").read_bytes()
+
+
+def test_the_seed_alone_decides_the_corpus(pack: Path, tmp_path: Path) -> None:
+    corpora.build(pack, tmp_path / "one", seed=1, plan=SMALL, workers=1)
+    corpora.build(pack, tmp_path / "two", seed=1, plan=SMALL, workers=2)
+    corpora.build(pack, tmp_path / "other", seed=2, plan=SMALL, workers=1)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert contents(tmp_path / "one")[0] != contents(tmp_path / "other")[0]
+
+
+def test_clips_are_full_and_loud(corpus: Corpus) -> None:
+    assert corpus.audio.shape == (len(corpus.items), ITEM_SAMPLES)
+    peaks = np.abs(corpus.audio.astype(np.int32)).max(axis=1)
+    np.testing.assert_allclose(peaks, 0.9 * 32767, atol=2)
+
+
+def test_no_source_is_in_two_splits(pack: Path) -> None:
+    entries = recordings.unpack(pack)[1]
+    splits = split_of_sources(entries, seed=1)
+    counts = {split: sum(found == split for found in splits.values()) for split in SPLITS}
+    assert counts == {"train": 8, "judge": 1, "test": 1}
+    few = split_of_sources(entries[:3], seed=1)
+    assert set(few.values()) == {"train"}
+
+
+def test_splits_share_no_source(corpus: Corpus) -> None:
+    sources = {split: {corpus.items[i]["source"] for i in corpus.of_split(split)} for split in SPLITS}
+    assert all(sources.values())
+    assert not sources["train"] & sources["judge"] and not sources["train"] & sources["test"]
+    assert not sources["judge"] & sources["test"]
+
+
+def test_only_the_classes_in_use_are_found(corpus: Corpus) -> None:
+    rows = corpus.of_split("train")
+    assert {NAMES[corpus.items[i]["class"]] for i in rows} == {"struck metal", "drone", "rain"}
+
+
+def test_weights_follow_the_classes(corpus: Corpus) -> None:
+    rows = corpus.of_split("train")
+    weight = item_weights(corpus.items, rows)
+    assert weight.sum() == pytest.approx(1)
+    share = {name: weight[[corpus.items[i]["class"] == NAMES.index(name) for i in rows]].sum()
+             for name in ("struck metal", "rain")}
+    assert share["struck metal"] / share["rain"] == pytest.approx(1.5 / 1.3)
+
+
+def test_a_caption_says_what_is_heard() -> None:
+    rng = np.random.default_rng(0)
+    item = {**entry("dog", "x"), "words": ("low",)}
+    captions = [caption(rng, [item], wet=False) for _ in range(50)]
+    assert all("dog" in text for text in captions)
+    assert any(word in text for text in captions for word in ("low", "deep", "bass"))
+    both = caption(rng, [item, entry("rain", "y")], wet=True)
+    assert "dog" in both and any(word in both for word in ("rain", "drizzle"))
