@@ -233,7 +233,7 @@ class BlobStore:
 
     def _flush_used(self) -> None:
         if self._used:
-            with self._database.transaction() as connection:
+            with self._database.transaction(is_durable=False) as connection:
                 connection.executemany("UPDATE blob SET last_used = ? WHERE digest = ?",
                                        [(at, digest) for digest, at in self._used.items()])
             self._used.clear()

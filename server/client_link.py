@@ -115,7 +115,7 @@ class ServerLink:
             now = time.monotonic()
             if self._sockets is not None and (self._sockets is not sent_to or now - sent > _RESEND_S):
                 sent, sent_to = now, self._sockets
-                await self._sockets.requests.send_multipart(frames)
+                await self._sockets.requests.send_multipart(frames, copy=False)
             await asyncio.wait({future}, timeout=_LOOK_S)
             if not future.done() and now - begun > patience_s:
                 raise ServerUnreachable(f"the server has been silent for {patience_s:g} s. Look at {self._paths.log}, or "

@@ -107,7 +107,6 @@ class Database:
                     f"{SCHEMA_VERSION}). Update Athanor, or choose another folder with --home.",
                     code="ledger_newer", retryable=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             found = self._connection.execute("PRAGMA quick_check").fetchone()[0]
             if found != "ok":
@@ -123,9 +122,14 @@ class Database:
             raise _damaged(self.path, str(error)) from None
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. StorageError if it could not be made durable; the connection can be used again afterwards."""
+    def transaction(self, *, is_durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """All or nothing. StorageError if it could not be made; the connection can be used again afterwards.
+
+        is_durable: wait for the disk. Without, a loss of power (not a crash of the process) may undo the last changes;
+            for those whose loss costs nothing.
+        """
         try:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

@@ -52,7 +52,7 @@ class Handlers:
                 data, total = self._store.read(message.digest, message.offset, message.length)
                 return {"offset": message.offset, "total": total}, data
             case "models":
-                return self._models(), None
+                return await self._models(), None
             case "server.stats":
                 return self._stats(), None
             case "server.drain" | "server.stop":
@@ -140,13 +140,16 @@ class Handlers:
         finally:
             del self._sealing[upload.digest]
 
-    def _models(self) -> dict[str, Any]:
-        state = self._executor.state()
-        cards = catalogue.CATALOGUE
+    async def _models(self) -> dict[str, Any]:
+        state, cards, sources = self._executor.state(), catalogue.CATALOGUE, catalogue.sources(self._settings.home)
+
+        def revisions() -> dict[str, str | None]:
+            return {name: catalogue.revision_of(source) for name, source in sources.items()}
+
+        found = await asyncio.to_thread(revisions)  # reads whole model folders once
         return {"device": state.device, "backbones": [
-            {"name": name, "source": source.source, "revision": catalogue.revision_of(source),
-             "resident": name in state.resident, "title": cards[name].title if name in cards else ""}
-            for name, source in catalogue.sources(self._settings.home).items()]}
+            {"name": name, "source": source.source, "revision": found[name], "resident": name in state.resident,
+             "title": cards[name].title if name in cards else ""} for name, source in sources.items()]}
 
     def _stats(self) -> dict[str, Any]:
         return {"instance": self._instance, "jobs": self._ledger.counts(), "worker": asdict(self._executor.state()),

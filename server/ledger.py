@@ -81,7 +81,7 @@ class Ledger:
         """
         before, at = self._known(job_id), self._clock()
         after = transition(before, event, at=at, incarnation=incarnation, failure=failure, story=_Story(self, job_id))
-        with self._database.transaction() as connection:
+        with self._database.transaction(is_durable=event is not Event.CLAIM) as connection:  # a lost claim is made again
             _update(connection, after)
             _tell(connection, after, before.state, event, at, note or (failure.message if failure else None))
             if after.state is State.SUCCEEDED:
@@ -95,7 +95,7 @@ class Ledger:
 
     def mark_fetched(self, job_id: str) -> None:
         """The results are in safe hands and may be evicted."""
-        with self._database.transaction() as connection:
+        with self._database.transaction(is_durable=False) as connection:
             connection.execute("UPDATE job SET fetched = 1 WHERE id = ?", (job_id,))
 
     def claim(self, incarnation: str) -> Job | None:

@@ -12,7 +12,7 @@ from server import protocol
 from server.client_link import ServerLink
 from server.errors import InvalidInput, StorageError
 
-CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 
 
 async def upload(link: ServerLink, source: Path | str | bytes) -> str:
