@@ -18,6 +18,7 @@ from bridge.osc import OscServer
 from bridge.placement import make_folder
 from bridge.server_link import connector
 from bridge.session import Session
+from bridge.stages import clear_old
 from server.errors import RequestRefused
 
 _log = logging.getLogger("athanor.bridge")
@@ -44,6 +45,7 @@ async def serve(settings: BridgeSettings) -> None:
     make_folder(bridge_folder())
     lock = _lock(bridge_folder() / "lock.db")
     journal = Journal(journal_path())
+    clear_old(work_folder())
     osc = OscServer()
     connect = connector(_log.warning)
     await osc.start(settings.host, settings.port, journal,

@@ -99,7 +99,7 @@ class Desk:
 
     async def cancel(self, call: Call, client: str, source: Address) -> list[Value]:
         entry = self._entry(call, client)
-        self.spawn(self._session.cancel(entry.job_id))  # the server may be away, and the answer need not wait for it
+        self.spawn(self._cancel(entry.job_id))  # the server may be away, and the answer need not wait for it
         return [entry.job_id]
 
     async def status(self, call: Call, client: str, source: Address) -> list[Value]:
@@ -122,7 +122,7 @@ class Desk:
             case "hello":
                 for entry in self._journal.unacknowledged(call.request_id):
                     self._announcer.end(entry)
-            case "status" | "render" | "cancel":
+            case "status" | "render":
                 entry = self._entry(call, client)
                 if entry.stage.is_terminal:
                     self._announcer.end(entry)
@@ -161,6 +161,12 @@ class Desk:
             entry = await self._session.run(job_id)
         self._latest.pop(job_id, None)
         self._announcer.end(entry)
+
+    async def _cancel(self, job_id: str) -> None:
+        await self._session.cancel(job_id)
+        entry = self._journal.entry(job_id)
+        if entry.stage.is_terminal:
+            self._announcer.end(entry)
 
     def _on_progress(self, entry: Entry, progress: Progress) -> None:
         self._latest[entry.job_id] = progress

@@ -12,14 +12,14 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bridge import stages
 from bridge.journal import Entry, Journal, Stage
 from bridge.progress import Progress
-from server.errors import AthanorError, JobCancelled, RequestRefused, ServerUnreachable, from_wire
+from server.errors import AthanorError, JobCancelled, RequestRefused, ServerUnreachable, StorageError, from_wire
 from server.protocol import JobRequest, JobStatus
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("athanor.bridge")
 _PLUGIN_RUNS = 2
 _WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0, 10.0)  # longer than a server's drain
+_AS_ASKED = "cancelled as asked."
 _GONE = ("shutting_down", "server_unreachable")
 T = TypeVar("T")
 OnProgress = Callable[[Entry, Progress], None]
@@ -71,12 +72,15 @@ class Session:
 
     async def cancel(self, job_id: str) -> None:
         """Ask for the end of a request; `run` then ends it as cancelled. Nothing happens if it has ended."""
-        if self._journal.entry(job_id).stage.is_terminal:
+        entry = self._journal.entry(job_id)
+        if entry.stage.is_terminal:
             return
         self._journal.request_cancel(job_id)
         if job_id in self._stops:
             self._stops[job_id].set()
-        if self._journal.entry(job_id).stage is Stage.SUBMITTED:
+        elif entry.stage is Stage.PRE and entry.source is None:  # not begun, here or anywhere
+            self._ended(job_id, JobCancelled(_AS_ASKED))
+        if entry.stage is Stage.SUBMITTED:
             await self.ask(lambda client: client.cancel(job_id))
 
     async def ask(self, question: Callable[[AsyncClient], Awaitable[T]]) -> T:
@@ -128,7 +132,7 @@ class Session:
                 raise
             return self._journal.advance(entry.job_id, Stage.PRE)
         if status.state == "cancelled":
-            raise JobCancelled("cancelled as asked.")
+            raise JobCancelled(_AS_ASKED)
         if status.state == "failed":
             assert status.error is not None
             raise from_wire(asdict(status.error))
@@ -212,14 +216,14 @@ class Session:
 
         def report(done: int, total: int, name: str) -> None:
             if stop.is_set():
-                raise JobCancelled("cancelled as asked.")
+                raise JobCancelled(_AS_ASKED)
             loop.call_soon_threadsafe(self._on_progress, entry, Progress(entry.job_id, "plugins", done, total))
 
         return report
 
     def _check_stop(self, job_id: str) -> None:
         if self._stops[job_id].is_set():
-            raise JobCancelled("cancelled as asked.")
+            raise JobCancelled(_AS_ASKED)
 
     def _ended(self, job_id: str, error: Exception) -> Entry:
         if not isinstance(error, AthanorError):
@@ -228,7 +232,12 @@ class Session:
         if entry.stage.is_terminal:
             return entry
         stage = Stage.CANCELLED if isinstance(error, JobCancelled) else Stage.FAILED
-        return self._journal.advance(job_id, stage, error=stages.described(error).to_wire())
+        fields = stages.described(error).to_wire()
+        try:
+            return self._journal.advance(job_id, stage, error=fields)
+        except StorageError as full:  # the client must hear of it all the same; a restart takes the request up again
+            _log.error("%s: %s", job_id, full.message)
+            return replace(entry, stage=stage, error=fields)
 
     async def _connected(self) -> AsyncClient:
         async with self._connecting:

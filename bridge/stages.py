@@ -7,6 +7,7 @@ Every stage may run twice (a killed bridge goes on where it was), so each writes
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from server.errors import AthanorError, StorageError
 from server.kinds import find_kind
 
 AUDIO = "audio/wav"
+_LEFT_BEHIND_S = 7 * 86400.0
 OnPlugin = Callable[[int, int, str], None]
 
 
@@ -101,6 +103,13 @@ def audio_results(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
 def clear(folder: Path) -> None:
     """Remove a job's working files; they are worth nothing once it has ended."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_old(work: Path) -> None:
+    """Remove what commands that were killed have left; running ones are younger."""
+    for folder in work.iterdir() if work.is_dir() else ():
+        if time.time() - folder.stat().st_mtime > _LEFT_BEHIND_S:
+            clear(folder)
 
 
 def described(error: Exception) -> AthanorError:

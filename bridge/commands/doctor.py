@@ -21,7 +21,9 @@ _NEEDED_PYTHON = (3, 11)
 _BASE = ("numpy", "pedalboard", "pydantic", "python-osc", "pyzmq", "soundfile", "soxr")
 _RENDER = ("torch", "diffusers", "transformers", "peft", "safetensors")
 _FLOOR_GIB = 2
-_CUDA_REPAIR = "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu128"
+# PyPI's torch is built for CUDA on Linux and for the CPU alone on Windows.
+_CUDA_REPAIR = "pip install --force-reinstall torch" + (
+    " --index-url https://download.pytorch.org/whl/cu128" if sys.platform == "win32" else "")
 _TORCH_PROBE = """
 import json, torch
 print(json.dumps({"version": torch.__version__, "cuda": torch.cuda.is_available(), "built_for": torch.version.cuda,
@@ -117,10 +119,9 @@ def check_folders() -> Iterator[Finding]:
 
 
 def check_server() -> Iterator[Finding]:
-    from server.client import AsyncClient
-
     from bridge.home import home_folder
     from bridge.loop import run
+    from server.client import AsyncClient
     from server.errors import AthanorError, ServerUnreachable
 
     async def ask() -> dict:

@@ -138,9 +138,22 @@ async def test_a_running_job_is_cancelled_and_ends_as_cancelled(house):
 async def test_a_cancel_before_the_submit_never_reaches_the_server(house, root):
     job_id = house.accept(root)
     await house.session.cancel(job_id)
+    assert house.journal.entry(job_id).stage is Stage.CANCELLED
     entry = await house.session.run(job_id)
     assert house.journal.story(job_id) == ["pre", "cancelled"]
     assert entry.error["code"] == "cancelled"
+
+
+async def test_a_journal_that_can_not_be_written_is_told_and_the_request_stays(house):
+    job_id = house.accept()
+    house.journal._connection.execute("CREATE TEMP TRIGGER full BEFORE UPDATE ON request BEGIN "
+                                      "SELECT RAISE(FAIL, 'database or disk is full'); END")
+    entry = await house.session.run(job_id)
+    assert (entry.stage, entry.error["code"]) == (Stage.FAILED, "storage_full")
+    assert "disk is full" in entry.error["message"]
+    assert house.journal.entry(job_id).stage is Stage.PRE
+    house.journal._connection.execute("DROP TRIGGER full")
+    assert (await house.session.run(job_id)).stage is Stage.PLACED
 
 
 async def test_cancelling_what_has_ended_changes_nothing(house):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What happens to clips on this machine, with real files and real plugins."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -151,3 +152,14 @@ def test_any_error_becomes_one_of_ours():
     ours = InvalidInput("as it is")
     assert stages.described(ours) is ours
     assert isinstance(stages.described(ValueError()), AthanorError)
+
+
+def test_only_working_files_that_nobody_uses_are_cleared(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "raw-0.wav").write_bytes(b"x")
+    os.utime(old, (0, 0))
+    stages.clear_old(tmp_path)
+    assert [folder.name for folder in tmp_path.iterdir()] == ["new"]
+    stages.clear_old(tmp_path / "nothing")
