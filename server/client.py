@@ -176,7 +176,8 @@ class AsyncClient:
         news = self._link.listen(request.job_id)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.get(), _SILENCE_S)
+                async with asyncio.timeout(_SILENCE_S):
+                    await news.get()
             async for status in self._changes(news, await self.submit(request)):
                 yield status
         finally:
@@ -186,7 +187,8 @@ class AsyncClient:
         yield latest
         while not latest.is_terminal:
             try:
-                status = await asyncio.wait_for(news.get(), _SILENCE_S)
+                async with asyncio.timeout(_SILENCE_S):  # before Python 3.12, `wait_for` can lose a cancel
+                    status = await news.get()
             except TimeoutError:
                 status = None
             if status is None or status.is_terminal or status.seq > latest.seq + 1:
