@@ -15,6 +15,7 @@ from .train_vae import mel_statistics
 
 SEGMENT_FRAMES = 96
 RESOLUTIONS = ((256, 64), (512, 128), (1024, 256), (2048, 512))
+QUIET = 10.0  # norm of a spectrogram below which an error counts no more: silence would outweigh all sound
 WEIGHTS = {"mel": 15.0, "stft": 4.0, "adversarial": 1.0, "matching": 10.0}
 
 
@@ -31,7 +32,7 @@ class StftDistance(nn.Module):
         for size, hop in RESOLUTIONS:
             window = getattr(self, f"window{size}")
             a, b = (torch.stft(x, size, hop, window=window, return_complex=True).abs() + 1e-7 for x in (made, real))
-            convergence = (a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1).clamp(min=1e-2)
+            convergence = (a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1).clamp(min=QUIET)
             floor = 1e-4
             total = total + convergence.mean() + ((a + floor).log() - (b + floor).log()).abs().mean()
         return total / len(RESOLUTIONS)
