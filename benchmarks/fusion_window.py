@@ -52,7 +52,8 @@ def main() -> None:
         rows.append((spearman(levels, toward), spearman(levels, away)))
         curves.append([[f.get("original_share", np.nan), f.get("reference_share", np.nan)] for f in found])
         shown = " ".join(f"{o:+.2f}/{r:+.2f}" for o, r in curves[-1])
-        print(f"{original.label[:20]:20} {reference.label[:20]:20} {rows[-1][0]:5.2f} {rows[-1][1]:5.2f}   {shown}", flush=True)
+        names = f"{original.label[:20]:20} {reference.label[:20]:20}"
+        print(f"{names} {rows[-1][0]:5.2f} {rows[-1][1]:5.2f}   {shown}", flush=True)
     rise, fall = np.median(rows, axis=0)
     middle = np.nanmedian(curves, axis=0)
     print(f"{options or 'defaults'}: median Spearman {rise:.2f} to the original, {fall:.2f} to the reference")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.request import RenderRequest, checked_options, sample_position, seconds_as_samples
-from plugin_host import Chain, load_chain, resolve_chain
-from presets import Preset
+from plugin_host import Chain, resolve_chain
+from presets import Preset, load_chain
 from presets import load as load_preset
 from server.audio import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, read_header
 from server.errors import InvalidInput, InvalidOption
@@ -68,8 +68,8 @@ def prepare(ask: Ask, asker: Asker, home: Path | None = None) -> RenderRequest:
         inputs={role: path.resolve() for role, path in ask.inputs.items()},
         names={role: ask.names.get(role, path.name) for role, path in ask.inputs.items()},
         options=options,
-        pre=_chain(ask.pre, preset.pre if preset else None),
-        post=_chain(ask.chain, preset.post if preset else None),
+        pre=_chain(ask.pre, preset.pre if preset else None, home),
+        post=_chain(ask.chain, preset.post if preset else None, home),
         out=asker.out, asked=asker.asked, **_start(ask),
     )
 
@@ -84,9 +84,9 @@ def _preset(ask: Ask, home: Path | None) -> Preset | None:
     return preset
 
 
-def _chain(name: str | None, of_preset: Chain | None) -> Chain | None:
+def _chain(name: str | None, of_preset: Chain | None, home: Path | None) -> Chain | None:
     if name is not None:
-        return load_chain(name)
+        return load_chain(name, home=home)
     return None if of_preset is None else resolve_chain(of_preset)
 
 

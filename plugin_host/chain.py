@@ -64,37 +64,11 @@ class Chain(BaseModel):
     links: tuple[Link, ...] = Field(min_length=1)
 
 
-def load_chain(source: str | Path | Mapping[str, Any], *, home: Path | None = None) -> Chain:
-    """A chain that is ready to run: every plugin it names is installed.
-
-    Args:
-        source: name of a chain preset, path of a preset file (`.toml`), or `{"title": ..., "chain": [link, ...]}`.
-        home: data folder with the person's own presets, as `presets.user_folder`.
-
-    Raises:
-        InvalidOption: no such preset or not one of a chain, an unknown key, plugin or parameter (the nearest known one
-            is named), a value out of range, or a plugin that is not installed.
-    """
-    if isinstance(source, Mapping):
-        for key in source:
-            if key not in ("title", "chain"):
-                raise InvalidOption(f"A chain has no {key!r}{nearest(key, ['title', 'chain'])}")
-        return resolve_chain(parse_chain(str(source.get("title", "chain")), source.get("chain", [])))
-
-    from presets import load
-
-    preset = load(source, home=home)
-    if preset.chain is None:
-        raise InvalidOption(f"The preset {preset.name!r} is of kind {preset.kind!r}, not 'chain'. Give it as a "
-                            "preset of that job; its own plugins run with it.")
-    return resolve_chain(preset.chain)
-
-
 def parse_chain(title: str, links: Sequence[Mapping[str, Any]]) -> Chain:
     """A chain from plain mappings, as a preset has them. Whether VST3 and AU plugins are installed is not asked.
 
     Raises:
-        InvalidOption: as `load_chain`, less the last.
+        InvalidOption: an unknown key, plugin or parameter (the nearest known one is named), or a value out of range.
     """
     if not isinstance(links, Sequence) or isinstance(links, str) or not links:
         raise InvalidOption(f"The chain {title!r} names no plugin; give at least one.")

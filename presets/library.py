@@ -10,6 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
+from plugin_host import Chain, resolve_chain
 from presets.preset import Preset, read_preset
 from server.errors import AthanorError, InvalidOption, StorageError
 from server.kinds.base import nearest
@@ -36,6 +37,19 @@ def load(name: str | Path, *, home: Path | None = None) -> Preset:
     if name not in known:
         raise InvalidOption(f"There is no preset {str(name)!r}{nearest(str(name), known)}")
     return _read(known[str(name)])
+
+
+def load_chain(name: str | Path, *, home: Path | None = None) -> Chain:
+    """The chain of a preset of kind chain, ready to run: every plugin it names is installed.
+
+    Raises:
+        InvalidOption: as `load`; the preset is of another kind, or a plugin is not installed.
+    """
+    preset = load(name, home=home)
+    if preset.chain is None:
+        raise InvalidOption(f"The preset {preset.name!r} is of kind {preset.kind!r}, not 'chain'. Give it as a "
+                            "preset of that job; its own plugins run with it.")
+    return resolve_chain(preset.chain)
 
 
 def listing(*, home: Path | None = None, kind: str | None = None) -> list[Preset]:

@@ -18,6 +18,8 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 CLIENT_SIDE = ("server.errors", "server.protocol", "server.client", "server.kinds", "server.audio")
 MAY_IMPORT = {
     "server.sampling": ("server.errors", "server.sampling"),
+    # A command that renders as a composer would and measures the result, so it stands above the methods.
+    "server.models.embedded.evaluate": ("server",),
     "server.models": ("server.errors", "server.audio", "server.sampling", "server.models"),
     "server.measure": ("server.audio", "server.measure"),
     "server.methods": ("server.errors", "server.audio", "server.kinds", "server.measure", "server.sampling",
@@ -27,7 +29,7 @@ MAY_IMPORT = {
     "server.audio": ("server.errors", "server.bwf", "server.loudness"),
     "server.protocol": ("server.errors", "server.jobs"),
     "server.jobs": ("server.errors",),
-    "plugin_host": ("server.errors", "server.audio", "server.kinds", "plugin_host", "presets.load"),
+    "plugin_host": ("server.errors", "server.audio", "server.kinds", "plugin_host"),
     "presets": ("server.errors", "server.kinds", "plugin_host", "presets"),
     "bridge": (*CLIENT_SIDE, "plugin_host", "presets", "bridge"),
 }

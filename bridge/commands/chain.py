@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Every clip through the chain; one that fails is told, and the others go on."""
     from bridge.cli import FAILED, OK
     from bridge.output import Output
-    from plugin_host import load_chain
+    from presets import load_chain
     from server.errors import AthanorError
 
     chain = load_chain(arguments.chain)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import presets
-from plugin_host import run_chain
+from plugin_host import Link, run_chain
+from presets import load_chain
 from server.audio import Clip
 from server.errors import InvalidOption, StorageError
 from server.kinds import KINDS
@@ -206,3 +207,16 @@ def test_the_data_folder_follows_the_platform_without_the_variable(monkeypatch):
 def test_importing_presets_loads_no_torch():
     code = "import sys, presets; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=os.environ.copy())
+
+
+def test_chains_come_from_presets_by_name_and_by_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATHANOR_HOME", str(tmp_path))
+    assert load_chain("space").title == "Space"
+    path = tmp_path / "mine.toml"
+    path.write_text('kind = "chain"\ntitle = "Mine"\ndescription = "d"\n[[chain]]\nbuiltin = "Gain"\n')
+    assert load_chain(path).links == (Link(builtin="Gain"),)
+    (tmp_path / "other" / "presets").mkdir(parents=True)
+    path.rename(tmp_path / "other" / "presets" / "mine.toml")
+    assert load_chain("mine", home=tmp_path / "other").title == "Mine"
+    with pytest.raises(InvalidOption, match="'fuse_paper' is of kind 'fuse', not 'chain'"):
+        load_chain("fuse_paper")
