@@ -131,7 +131,7 @@ class BlobStore:
         limit = self._settings.blob_limit_bytes
         if total > limit:
             raise InvalidInput(f"the file has {total / 1e6:.0f} MB; at most {limit / 1e6:.0f} MB are taken. "
-                               "Render a shorter clip.", code="too_large")
+                               "Render a shorter clip.")
         if digest in self._uploads:
             self.abandon(self._uploads[digest])
         if len(self._uploads) >= self._settings.open_uploads:

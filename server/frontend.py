@@ -159,11 +159,12 @@ class Frontend:
         self._connection.write(self._settings.paths.connection)
         self._log.info("server ready", instance=self._instance, requests=self._requests_endpoint)
         stopping = asyncio.create_task(self._stop.wait())
+        going: set[asyncio.Task[Any]] = {stopping, scheduling, *serving}
         try:
-            ended, _ = await asyncio.wait({stopping, scheduling, *serving}, return_when=asyncio.FIRST_COMPLETED)
-            if stopping not in ended and scheduling not in ended:
-                await next(iter(ended))  # a service failed: tell why
-            await self._stop.wait() if not scheduling.done() or scheduling.exception() is None else await scheduling
+            while not stopping.done():
+                ended, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()  # a drained scheduler ends quietly; anything else that ends has failed
         finally:
             stopping.cancel()
             await self._shut_down(scheduling, serving)

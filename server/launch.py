@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,9 +53,11 @@ def ensure_server(home: Path | None = None, *, arguments: Sequence[str] = (), st
     except OSError as error:
         raise ServerUnreachable(f"no server could be started on {home} ({error.strerror}: {error.filename}). Make "
                                 "the folder writable for this user, or choose another with --home.") from None
+    reaper = threading.Thread(target=process.wait, name="server reaper", daemon=True)
+    reaper.start()  # so that it never looks alive when it is not, and outlives this process without complaint
     deadline = time.monotonic() + start_s
     while not _is_of(paths, process.pid):
-        if process.poll() is not None:
+        if not reaper.is_alive():
             if is_running(home):  # two were started at once, and the other won
                 return False
             raise ServerUnreachable(f"the server could not start:\n{_last_words(paths.log)}")

@@ -164,10 +164,10 @@ class Scheduler:
             try:
                 ended = self._commit(job, event, failure, produced)
                 break
-            except StorageError as error:
+            except AthanorError as error:
                 self._log.error("an outcome cannot be stored", job=job.id, error=error.message)
                 if event is Event.SUCCEED:
-                    event, failure, produced = Event.FAIL, Failure(**error.to_wire()), []
+                    event, failure, produced = Event.FAIL, _failure(error), []
                 else:
                     await asyncio.sleep(_RETRY_STORAGE_S)
         self._store.clear_incoming(f"{job.incarnation}-{job.id}-{job.attempt}-")
@@ -206,7 +206,7 @@ class Scheduler:
                 moved.append(one.digest)
             rows = [ResultRow(one.role, one.name, one.digest, one.bytes, one.media, one.provenance) for one in produced]
             return self._ledger.record(job.id, Event.SUCCEED, results=rows)
-        except StorageError:
+        except AthanorError:
             for digest in moved:
                 if self._store.size(digest) is None:
                     self._store.path(digest).unlink(missing_ok=True)

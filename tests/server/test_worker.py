@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from server.worker import _explain, _is_device_fault
+
+
+def test_started_by_hand_it_says_what_it_is() -> None:
+    ended = subprocess.run([sys.executable, "-m", "server.worker"], stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "athanor serve" in ended.stderr and "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("error", "code"), [
+    (MemoryError(), "out_of_memory"),
+    (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
+    (ZeroDivisionError("division by zero"), "internal"),
+])
+def test_unexpected_errors_become_sentences(error: Exception, code: str) -> None:
+    explained = _explain(error)
+    assert explained.code == code
+    assert explained.message.endswith(".")
+
+
+@pytest.mark.parametrize(("error", "is_fault"), [
+    (torch.OutOfMemoryError("CUDA error: out of memory"), False),
+    (RuntimeError("CUDA error: device-side assert triggered"), True),
+    (RuntimeError("shape mismatch"), False),
+    (ValueError("CUDA error: in a message of ours"), False),
+])
+def test_only_device_errors_that_poison_the_process_end_it(error: Exception, is_fault: bool) -> None:
+    assert _is_device_fault(error) is is_fault
