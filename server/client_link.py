@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import zmq
 import zmq.asyncio
 
 from server import protocol
 from server.auth import Connection, KeyPair, keep_alive, present
 from server.errors import ServerUnreachable, from_wire
+from server.lock import is_held
 from server.protocol import JobStatus
 from server.settings import Paths
 
@@ -65,10 +65,10 @@ class ServerLink:
         """Connect to the server of the connection file.
 
         Raises:
-            ServerUnreachable: there is no such file, or the process that wrote it is gone.
+            ServerUnreachable: there is no such file, or the server that wrote it is gone.
         """
         connection = Connection.read(self._paths.connection)
-        if not psutil.pid_exists(connection.pid):
+        if not is_held(self._paths.lock):
             raise ServerUnreachable(f"the server (process {connection.pid}) has died; {self._paths.log} may say why. "
                                     "Start it again with `athanor serve`: nothing that it had accepted is lost.")
         self._use(connection)

@@ -42,7 +42,7 @@ _TERM_S = 5.0
 
 
 @dataclass(frozen=True)
-class _Store:
+class Store:
     """What lies in the data folder, opened and in agreement with itself."""
 
     lock: FolderLock
@@ -51,8 +51,14 @@ class _Store:
     blobs: BlobStore
     palette: Palette
 
+    def close(self) -> None:
+        """Close everything and let go of the folder."""
+        self.blobs.close()
+        self.database.close()
+        self.lock.release()
 
-def open_store(settings: Settings) -> tuple[_Store, dict[str, int]]:
+
+def open_store(settings: Settings) -> tuple[Store, dict[str, int]]:
     """Lock and open the data folder and put right what a crash left; returns it and what was put right.
 
     Raises:
@@ -74,7 +80,7 @@ def open_store(settings: Settings) -> tuple[_Store, dict[str, int]]:
         database = Database(paths.ledger)
         ledger = Ledger(database)
         blobs = BlobStore(paths.blobs, database, settings)
-        return _Store(lock, database, ledger, blobs, palette), reconcile(ledger, blobs, palette)
+        return Store(lock, database, ledger, blobs, palette), reconcile(ledger, blobs, palette)
     except OSError as error:
         raise StorageError(f"the data folder {settings.home} cannot be written ({error.strerror}: {error.filename}).",
                            code="storage_unwritable", retryable=False) from None
@@ -287,8 +293,6 @@ class Frontend:
             await asyncio.wait_for(asyncio.to_thread(self._context.term), _TERM_S)
         except TimeoutError:
             self._log.error("a socket was left open")
-        self._store.blobs.close()
-        self._store.database.close()
         self._settings.paths.connection.unlink(missing_ok=True)
-        self._store.lock.release()
+        self._store.close()
         self._log.info("server ended")

@@ -11,10 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from server.auth import Connection
 from server.errors import ServerUnreachable
+from server.lock import is_held
 from server.settings import Paths, default_home
 
 _START_S = 30.0
@@ -24,11 +23,9 @@ _LAST_LINES = 15
 
 
 def is_running(home: Path | None = None) -> bool:
-    """Whether a connection file tells of a process that lives. It may be about to end: asking it is the proof."""
-    try:
-        return psutil.pid_exists(Connection.read(Paths(home or default_home()).connection).pid)
-    except ServerUnreachable:
-        return False
+    """Whether a server lives on `home` and has said where. It may be about to end: asking it is the proof."""
+    paths = Paths(home or default_home())
+    return paths.connection.exists() and is_held(paths.lock)
 
 
 def ensure_server(home: Path | None = None, *, arguments: Sequence[str] = (), start_s: float = _START_S) -> bool:

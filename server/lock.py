@@ -44,6 +44,18 @@ class FolderLock:
         os.close(self._fd)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock: the one proof that a server lives, where a process id may be another's by now."""
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(fd)
+    finally:
+        os.close(fd)
+
+
 def _read_pid(path: Path) -> str:
     try:
         return path.read_text().strip("\0 ") or "unknown"

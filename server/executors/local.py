@@ -96,7 +96,8 @@ class LocalExecutor:
         order = link.Run(job_id=task.job_id, attempt=task.attempt, kind=task.kind, options=dict(task.options),
                          inputs={role: str(path) for role, path in task.inputs.items()}, digests=dict(task.digests))
         try:
-            await self._tell(worker, order)
+            if not self._tell(worker, order):
+                raise WorkerLost("the worker could not be reached.")
             return await self._attempt.outcome
         finally:
             self._attempt = None
@@ -109,7 +110,7 @@ class LocalExecutor:
         if hard:
             self._kill(worker, "it did not stop when the job was cancelled")
         else:
-            await self._tell(worker, link.Cancel(job_id=job_id, attempt=attempt.task.attempt))
+            self._tell(worker, link.Cancel(job_id=job_id, attempt=attempt.task.attempt))
 
     def median_step_s(self) -> float:
         """See `Executor.median_step_s`."""
@@ -134,8 +135,7 @@ class LocalExecutor:
         self._stopping.set()
         worker = self._worker
         if worker is not None:
-            with contextlib.suppress(zmq.ZMQError):
-                await self._tell(worker, link.Stop())
+            self._tell(worker, link.Stop())
             for end in (worker.process.terminate, worker.process.kill):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(worker.process.wait(), grace_s / 2)
@@ -218,8 +218,9 @@ class LocalExecutor:
         else:
             self._attempt.outcome.set_result(outcome)
 
-    async def _tell(self, worker: _Incarnation, order: link.Run | link.Cancel | link.Stop) -> None:
-        await worker.socket.send(link.encode(order))
+    def _tell(self, worker: _Incarnation, order: link.Run | link.Cancel | link.Stop) -> bool:
+        """Send without waiting; false if the worker is not there to hear it."""
+        return worker.socket.send(link.encode(order), flags=zmq.DONTWAIT).exception() is None
 
     def _kill(self, worker: _Incarnation, reason: str) -> None:
         if worker.killed_for is None:

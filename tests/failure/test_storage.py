@@ -177,8 +177,8 @@ def test_a_read_only_folder_is_refused() -> None:
     code = f"import os, sys; from server.__main__ import main; {become_nobody}; sys.exit(main())"
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o555)
-        ended = subprocess.run([sys.executable, "-B", "-c", code, "--home", f"{folder}/home"], cwd=ROOT, capture_output=True,
-                               text=True, timeout=30)
+        ended = subprocess.run([sys.executable, "-B", "-c", code, "--home", f"{folder}/home"], cwd=ROOT,
+                               capture_output=True, text=True, timeout=30)
     assert ended.returncode == 1
     assert "cannot be written" in ended.stderr and folder in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -8,8 +8,12 @@ from server.errors import ProtocolError
 
 WHO = {"incarnation": "1.1", "job_id": "j", "attempt": 1}
 WORDS = [
-    link.Ready(incarnation="1.1", pid=3), link.Beat(incarnation="1.1"), link.Done(**WHO, products=[]),
-    link.Step(**WHO, phase="sampling", step=1, n_steps=2), link.Failed(**WHO, code="internal", message="m", retryable=False), link.Stopped(**WHO),
+    link.Ready(incarnation="1.1", pid=3),
+    link.Beat(incarnation="1.1"),
+    link.Step(**WHO, phase="sampling", step=1, n_steps=2),
+    link.Done(**WHO, products=[]),
+    link.Failed(**WHO, code="internal", message="m", retryable=False),
+    link.Stopped(**WHO),
 ]
 ORDERS = [link.Run(job_id="j", attempt=1, kind="debug", options={"a": 1}, inputs={}, digests={}),
           link.Cancel(job_id="j", attempt=1), link.Stop()]
