@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from harness import MARK, Server, ended, find_faults, survivors
 
 from server.settings import Paths
@@ -46,19 +45,18 @@ DAMAGE: dict[str, tuple[Callable[[Paths], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-async def test_damage_is_found(serve, tmp_path: Path, damage: str) -> None:
+async def test_damage_is_found(serve, tmp_path: Path) -> None:
     server: Server = await serve()
     client = await server.client()
     job = await server.submit(client, steps=1)
     await ended(client, job.job_id)
     await server.stop()
     assert find_faults(server.home, [job.job_id]) == []
-    copy = tmp_path / "copy"
-    shutil.copytree(server.home, copy)
-    harm, told = DAMAGE[damage]
-    harm(Paths(copy))
-    assert told in "\n".join(find_faults(copy, [job.job_id]))
+    for name, (harm, told) in DAMAGE.items():
+        copy = tmp_path / name
+        shutil.copytree(server.home, copy)
+        harm(Paths(copy))
+        assert told in "\n".join(find_faults(copy, [job.job_id])), name
 
 
 def test_a_surviving_process_is_found() -> None:

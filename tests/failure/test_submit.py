@@ -61,7 +61,7 @@ async def test_origins_take_turns(serve) -> None:
     assert done[4].started < done[0].started
 
 
-@pytest.mark.parametrize(("request_", "error", "text"), [
+WRONG = [
     (debug_job(step=3), InvalidOption, "did you mean 'steps'"),
     (debug_job(steps=-1), InvalidOption, "steps"),
     (debug_job(inputs={"clip": "0" * 64}), RequestRefused, "Upload it first"),
@@ -69,12 +69,16 @@ async def test_origins_take_turns(serve) -> None:
     (debug_job(after=["0" * 32]), RequestRefused, "no job"),
     (JobRequest(job_id="0" * 32, kind="fuze"), InvalidOption, "did you mean 'fuse'"),
     (JobRequest(job_id="0" * 32, kind="generate", options={"backbone": "embeded"}), InvalidOption, "embedded"),
-])
-async def test_a_wrong_request_is_refused_with_its_reason(serve, request_: JobRequest, error: type, text: str) -> None:
+    (JobRequest(job_id="0" * 32, kind="generate", options={"prompt": "x" * 10000}), InvalidOption, "10000 characters"),
+]
+
+
+async def test_wrong_requests_are_refused_with_their_reasons(serve) -> None:
     server: Server = await serve()
     client = await server.client()
-    with pytest.raises(error, match=text):
-        await client.submit(request_)
+    for request, error, text in WRONG:
+        with pytest.raises(error, match=text):
+            await client.submit(request)
     assert await client.jobs() == []
 
 
