@@ -97,10 +97,10 @@ def main() -> None:
     given = parser.parse_args()
     columns = measure(given.runs)
     print(f"10 s stereo clip, 44.1 kHz, float32 (3.5 MB), CURVE, {given.runs} runs, milliseconds\n")
-    print(f"{'':22}{'median':>9}{'p90':>9}{'worst':>9}")
+    print(f"{'':22}{'best':>9}{'median':>9}{'p90':>9}{'worst':>9}")
     for name, values in columns.items():
         p90 = statistics.quantiles(values, n=10)[-1] if len(values) > 1 else values[0]
-        print(f"{name:22}{statistics.median(values):9.1f}{p90:9.1f}{max(values):9.1f}")
+        print(f"{name:22}{min(values):9.1f}{statistics.median(values):9.1f}{p90:9.1f}{max(values):9.1f}")
     if given.json:
         given.json.write_text(json.dumps({name: statistics.median(values) for name, values in columns.items()}, indent=2))
 
