@@ -30,15 +30,19 @@ class BridgeProcess:
         program = [str(DYING), *dies] if dies else ["-m", "bridge", "bridge"]
         environment = os.environ | {"PYTHONPATH": str(repository), "ATHANOR_HOME": str(server.home)}
         self.process = subprocess.Popen(
-            [sys.executable, *program, "--port", str(port), "--root", str(root)], cwd=repository, env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [sys.executable, "-X", "faulthandler", *program, "--port", str(port), "--root", str(root)], cwd=repository,
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         assert line, self.process.stderr.read()
         self.port = int(line.split(",")[0].rpartition(":")[2])
 
     def ended(self) -> int:
         """Wait for its end; its return code."""
-        code = self.process.wait(LIMIT_S)
+        try:
+            code = self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            pytest.fail(f"the bridge did not end; it was at:\n{self.process.communicate()[1]}")
         self.close()
         return code
 
