@@ -19,6 +19,7 @@ import zmq.asyncio
 from zmq.auth.asyncio import AsyncioAuthenticator
 
 from server.errors import InvalidOption, ServerUnreachable
+from server.telemetry import Counters
 
 CLIENTS = "athanor-clients"
 WORKERS = "athanor-workers"
@@ -78,10 +79,10 @@ class Connection:
 class Doorkeeper:
     """Answers ZAP: which public keys may use which domain. Lives in one context beside its sockets."""
 
-    def __init__(self, context: zmq.asyncio.Context) -> None:
+    def __init__(self, context: zmq.asyncio.Context, counters: Counters) -> None:
         self._allowed: dict[str, set[str]] = {CLIENTS: set(), WORKERS: set()}
         self._authenticator = AsyncioAuthenticator(context)
-        self.refused = 0
+        self._counters = counters
 
     def start(self) -> None:
         """Begin to answer; until then nobody gets in."""
@@ -104,7 +105,8 @@ class Doorkeeper:
     def callback(self, domain: str, key: bytes) -> bool:
         """Asked by the authenticator."""
         known = key.decode("ascii", "replace") in self._allowed.get(domain, set())
-        self.refused += not known
+        if not known:
+            self._counters.add("keys_refused")
         return known
 
 

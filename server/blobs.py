@@ -50,11 +50,16 @@ class Upload:
         self._file: BinaryIO = open(path, "wb", buffering=0)
 
     def append(self, offset: int, chunk: bytes) -> None:
-        """Take what is new in `chunk`; a chunk that was taken before changes nothing."""
+        """Take what is new in `chunk`; a chunk that was taken before changes nothing.
+
+        Raises:
+            RequestRefused: `out_of_order`, bytes before it are missing.
+            InvalidInput: it goes beyond the announced size.
+        """
         self.touched = time.monotonic()
         if offset > self.offset:
-            raise InvalidInput(f"blob {self.digest[:12]}: the next byte is {self.offset}, not {offset}. Ask blob.stat and "
-                               "go on from there.")
+            raise RequestRefused(f"blob {self.digest[:12]}: the next byte is {self.offset}, not {offset}. Ask blob.stat "
+                                 "and go on from there.", code="out_of_order")
         if offset + len(chunk) > self.total:
             raise InvalidInput(f"blob {self.digest[:12]}: byte {offset + len(chunk)} of {self.total}.")
         new = memoryview(chunk)[self.offset - offset :]
@@ -113,7 +118,8 @@ class BlobStore:
         """Append a chunk; the caller seals and commits the upload once `offset` reached `total`.
 
         Raises:
-            InvalidInput: too large, or not the next bytes.
+            InvalidInput: too large.
+            RequestRefused: `out_of_order`, or too many uploads are open.
             StorageError: no room.
         """
         upload = self._uploads.get(digest)
@@ -162,14 +168,19 @@ class BlobStore:
         """Move a durable file to its final name and make the name durable; the row is the caller's to write."""
         final = self.path(digest)
         with _full_disk(f"blob {digest[:12]}"):
-            final.parent.mkdir(exist_ok=True)
+            if not final.parent.exists():
+                final.parent.mkdir()
+                sync_folder(self._folder)
             os.replace(file, final)
             sync_folder(final.parent)
 
     def enter(self, digest: str, size: int) -> None:
-        """Write the row of a blob whose file is in place."""
+        """Write the row of a blob whose file is in place.
+
+        Accepting a job that uses it waits for the disk and takes this row along; until then its loss costs an upload.
+        """
         now = time.time()
-        with self._database.transaction() as connection:
+        with self._database.transaction(is_durable=False) as connection:
             connection.execute(
                 "INSERT INTO blob VALUES (?, ?, ?, ?, 0) ON CONFLICT (digest) DO UPDATE SET "
                 "last_used = excluded.last_used, evicted = 0", (digest, size, now, now))

@@ -107,7 +107,7 @@ class Frontend:
 
     def _open_sockets(self) -> None:
         self._context = zmq.asyncio.Context()
-        self._doorkeeper = Doorkeeper(self._context)
+        self._doorkeeper = Doorkeeper(self._context, self._counters)
         self._keys = KeyPair.new()
         self._requests = self._socket(zmq.ROUTER)
         self._requests.setsockopt(zmq.ROUTER_MANDATORY, 1)

@@ -19,7 +19,7 @@ the majors that are spoken. An unknown type is answered `unknown_type`.
 |---|---|---|
 | hello | client, minor | protocol, server version, instance, limits, kinds, debug |
 | blob.stat | digest | present, bytes, offset (where an interrupted upload goes on) |
-| blob.put | digest, offset, total + binary | offset (next expected), complete |
+| blob.put | digest, offset, total + binary | offset (next expected), complete; `out_of_order` if bytes are missing |
 | blob.get | digest, offset, length | offset, total + binary |
 | job.submit | job (JobRequest) | status, created |
 | job.status | job_id | status |

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blobs to and from the server, in ranges: never more than a few megabytes on their way, resumed, verified."""
+"""Blobs to and from the server, in ranges: a few on their way at a time, resumed, verified."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import os
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 from server import protocol
 from server.client_link import ServerLink
-from server.errors import InvalidInput, StorageError
+from server.errors import InvalidInput, RequestRefused, StorageError
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 512 * 1024  # a frame is encrypted, sent and decrypted as a whole: small ones overlap
+WINDOW = 4
+_RESTARTS = 3
 
 
 async def upload(link: ServerLink, source: Path | str | bytes) -> str:
@@ -26,29 +31,40 @@ async def upload(link: ServerLink, source: Path | str | bytes) -> str:
     """
     data = source if isinstance(source, bytes) else await asyncio.to_thread(_read_file, Path(source))
     digest = await asyncio.to_thread(_sha256, data)
-    state, _ = await link.ask("blob.stat", protocol.BlobStat(digest=digest))
-    offset, is_complete = state["offset"], state["present"]
-    while not is_complete:
-        message = protocol.BlobPut(digest=digest, offset=offset, total=len(data))
+    for restarts_left in reversed(range(_RESTARTS)):
+        state, _ = await link.ask("blob.stat", protocol.BlobStat(digest=digest))
+        if state["present"]:
+            break
         try:
-            state, _ = await link.ask("blob.put", message, data[offset : offset + CHUNK_BYTES])
-            is_complete = state["complete"]
-        except InvalidInput:
-            state, _ = await link.ask("blob.stat", protocol.BlobStat(digest=digest))
-            if state["offset"] >= offset:
-                raise  # otherwise a restarted server has forgotten the beginning: go on from what it knows
-        offset = state["offset"]
+            await _send(link, digest, data, state["offset"])
+            break
+        except RequestRefused as error:
+            if error.code != "out_of_order" or not restarts_left:
+                raise  # otherwise a restarted server has forgotten the beginning
     return digest
+
+
+async def _send(link: ServerLink, digest: str, data: bytes, offset: int) -> None:
+    """Send everything from `offset`; the ranges leave in order and their answers are awaited together."""
+    room = asyncio.Semaphore(WINDOW)
+
+    async def put(start: int) -> None:
+        async with room:
+            message = protocol.BlobPut(digest=digest, offset=start, total=len(data))
+            await link.ask("blob.put", message, data[start : start + CHUNK_BYTES])
+
+    puts = [asyncio.create_task(put(start)) for start in range(offset, max(len(data), 1), CHUNK_BYTES)]
+    try:
+        await asyncio.gather(*puts)
+    finally:
+        for task in puts:
+            task.cancel()
 
 
 async def read(link: ServerLink, digest: str) -> bytes:
     """A blob's content, verified. RequestRefused `unknown_blob`."""
-    parts, offset, total = [], 0, -1
-    while offset != total:
-        data, total = await _get(link, digest, offset)
-        parts.append(data)
-        offset += len(data)
-    content = b"".join(parts)
+    async with aclosing(_ranges(link, digest, 0)) as ranges:
+        content = b"".join([part async for part in ranges])
     if await asyncio.to_thread(_sha256, content) != digest:
         raise _altered(digest)
     return content
@@ -64,10 +80,9 @@ async def fetch(link: ServerLink, digest: str, path: Path) -> Path:
     aside = path.with_name(f".{path.name[:200]}.{digest[:16]}.part")
     try:
         with open(aside, "ab") as file:
-            total = -1
-            while file.tell() != total:
-                data, total = await _get(link, digest, file.tell())
-                file.write(data)
+            async with aclosing(_ranges(link, digest, file.tell())) as ranges:
+                async for part in ranges:
+                    file.write(part)
             file.flush()
             os.fsync(file.fileno())
         if await asyncio.to_thread(_file_sha256, aside) != digest:
@@ -80,10 +95,27 @@ async def fetch(link: ServerLink, digest: str, path: Path) -> Path:
     return path
 
 
+async def _ranges(link: ServerLink, digest: str, offset: int) -> AsyncIterator[bytes]:
+    """What follows `offset`, in order, with a few ranges asked for ahead."""
+    data, total = await _get(link, digest, offset)
+    yield data
+    ahead: deque[asyncio.Task[tuple[bytes, int]]] = deque()
+    offset += len(data)
+    try:
+        while offset < total or ahead:
+            while offset < total and len(ahead) < WINDOW:
+                ahead.append(asyncio.create_task(_get(link, digest, offset)))
+                offset += CHUNK_BYTES
+            yield (await ahead.popleft())[0]
+    finally:
+        for task in ahead:
+            task.cancel()
+
+
 async def _get(link: ServerLink, digest: str, offset: int) -> tuple[bytes, int]:
     message = protocol.BlobGet(digest=digest, offset=offset, length=CHUNK_BYTES)
     fields, data = await link.ask("blob.get", message)
-    if not data and offset != fields["total"]:
+    if len(data) != max(0, min(CHUNK_BYTES, fields["total"] - offset)):
         raise _altered(digest)
     return data, fields["total"]
 

@@ -15,6 +15,7 @@ from harness import ROOT, Server
 
 from server import protocol
 from server.auth import CLIENTS, Connection, Doorkeeper, KeyPair, guard, present
+from server.telemetry import Counters
 
 ANSWER_MS = 5000  # for what must arrive
 SILENCE_MS = 700  # for what must not
@@ -68,7 +69,7 @@ async def test_a_stranger_hears_no_events(serve, context) -> None:
 
 
 async def test_nobody_gets_in_once_the_authenticator_has_stopped(context) -> None:
-    doorkeeper, server, listed = Doorkeeper(context), KeyPair.new(), KeyPair.new()
+    doorkeeper, server, listed = Doorkeeper(context, Counters()), KeyPair.new(), KeyPair.new()
     doorkeeper.allow(CLIENTS, listed.public)
     doorkeeper.start()
     router = context.socket(zmq.ROUTER)

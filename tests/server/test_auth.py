@@ -9,6 +9,7 @@ import zmq.asyncio
 
 from server.auth import CLIENTS, WORKERS, Connection, Doorkeeper, KeyPair, check_bind, read_allowed_keys
 from server.errors import InvalidOption, ServerUnreachable
+from server.telemetry import Counters
 
 CONNECTION = Connection("i", 1, "tcp://127.0.0.1:1", "tcp://127.0.0.1:2", "s" * 40, "p" * 40, "c" * 40)
 
@@ -52,12 +53,13 @@ def test_only_loopback_needs_no_list(tmp_path: Path) -> None:
 
 def test_a_key_is_good_for_one_domain(tmp_path: Path) -> None:
     context = zmq.asyncio.Context()
-    door, key = Doorkeeper(context), KeyPair.new().public
+    counters = Counters()
+    door, key = Doorkeeper(context, counters), KeyPair.new().public
     door.allow(WORKERS, key)
     assert door.callback(WORKERS, key.encode())
     assert not door.callback(CLIENTS, key.encode())
     assert not door.callback("elsewhere", key.encode())
     door.disallow(WORKERS, key)
     assert not door.callback(WORKERS, key.encode())
-    assert door.refused == 3
+    assert counters.snapshot() == {"keys_refused": 3}
     context.destroy()

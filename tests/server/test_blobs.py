@@ -78,7 +78,7 @@ def test_an_upload_goes_on_where_it_was_and_repeats_are_harmless(open_store: Ope
     assert store.stat(digest) == type(store.stat(digest))(False, 0, 1000)
     store.receive(digest, 0, 3000, data[:1000])
     assert store.receive(digest, 500, 3000, data[500:2000]).offset == 2000
-    with pytest.raises(InvalidInput, match="next byte is 2000, not 2500"):
+    with pytest.raises(RequestRefused, match="next byte is 2000, not 2500"):
         store.receive(digest, 2500, 3000, data[2500:])
     with pytest.raises(InvalidInput, match="of 3000"):
         store.receive(digest, 2000, 3000, bytes(2000))
