@@ -125,7 +125,7 @@ def check_server() -> Iterator[Finding]:
     from server.errors import AthanorError, ServerUnreachable
 
     async def ask() -> dict:
-        client = await AsyncClient.connect(home_folder())
+        client = await AsyncClient.connect(home_folder(), patience_s=5.0)
         try:
             return await client.stats()
         finally:

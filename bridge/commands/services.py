@@ -100,7 +100,7 @@ def stop(arguments: argparse.Namespace) -> int:
     output = Output(arguments.as_json)
 
     async def ask() -> None:
-        client = await AsyncClient.connect(home_folder())
+        client = await AsyncClient.connect(home_folder(), patience_s=5.0)
         try:
             output.say("stopping; a running job may finish first ...")
             await client.shutdown()
