@@ -233,6 +233,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection and end the thread."""
+        self._do(self._loop.shutdown_asyncgens())
         self._do(self._client.close())
         self._end_loop()
 
@@ -305,7 +306,8 @@ class Client:
                 except StopAsyncIteration:
                     return
         finally:
-            self._do(_close(statuses))
+            if not self._loop.is_closed():  # an abandoned watch may be collected after the client was closed
+                self._do(_close(statuses))
 
     def _do(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

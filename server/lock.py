@@ -35,9 +35,8 @@ class FolderLock:
             raise RequestRefused(
                 f"another server (process {holder}) already uses this data folder; it holds {path}. Use that one, stop it "
                 "with `athanor stop`, or choose another folder with --home.", code="already_running", retryable=False)
-        os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 1, os.SEEK_SET)  # Windows locks the first byte: the number stands behind it
-        os.write(self._fd, str(os.getpid()).encode())
+        os.write(self._fd, f"{os.getpid():<20}".encode())
 
     def release(self) -> None:
         """Unlock. The file stays: removing it would let two servers lock two files of one name."""

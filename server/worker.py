@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from server import link, methods
 from server.audio import read_clip, wav_bytes
 from server.blobs import write_durable
-from server.errors import AthanorError, JobCancelled, JobFailed, OutOfMemory, StorageError
+from server.errors import AthanorError, JobCancelled, JobFailed, ModelUnavailable, OutOfMemory, StorageError
 from server.kinds import find_kind
 from server.methods.context import Context, Output, Progress
 from server.protocol import canonical_json
@@ -38,6 +38,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 MAX_PROVENANCE_BYTES = 512 * 1024
 _IDLE_BEFORE_WARMING_S = 1.0
+_RENDER_PACKAGES = frozenset({"torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"})
 
 
 class Worker:
@@ -65,7 +66,7 @@ class Worker:
         try:
             with ExitStack() as held:
                 self._hold("embedded", held)
-        except (AthanorError, ImportError) as error:
+        except Exception as error:  # as in the job loop: being wrong must not end the worker
             print(f"not warmed: {error}", file=sys.stderr, flush=True)
 
     def _hold(self, name: str, held: ExitStack) -> Backbone:
@@ -136,6 +137,9 @@ class Worker:
 
 
 def _explain(error: Exception) -> AthanorError:
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in _RENDER_PACKAGES:
+        return ModelUnavailable(f"{error.name} is not installed where the server runs. Install what renders with: "
+                                "pip install 'athanor-audio[render]'")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return OutOfMemory(f"the render does not fit into memory ({str(error)[:200]}). Use a shorter clip, fewer "
                            "variations or a smaller backbone.")

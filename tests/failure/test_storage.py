@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import ROOT, Server, debug_job, ended
+from harness import ROOT, Server, debug_job, ended, until
 
 from server.errors import StorageError
 
@@ -77,7 +77,12 @@ async def test_a_ledger_that_finds_no_room_refuses_submits_and_keeps_the_outcome
         assert full.value.code == "storage_full"
         assert (await client.status(running.job_id)).job_id == running.job_id
         assert (await client.stats())["worker"]["pid"]
-        await asyncio.sleep(0.7)  # the running job ends meanwhile, and its outcome cannot be written
+
+        async def has_ended_unwritten() -> bool:
+            worker = (await client.stats())["worker"]
+            return worker["state"] == "ready" and (await client.status(running.job_id)).state == "running"
+
+        await until(has_ended_unwritten, "the job has ended and its outcome cannot be written")
     assert (await ended(client, running.job_id)).state in ("succeeded", "failed")
     after = await server.submit(client, steps=1)
     assert (await ended(client, after.job_id)).state == "succeeded"

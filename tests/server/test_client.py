@@ -149,6 +149,15 @@ def test_the_palette_over_the_wire(client: Client, tmp_path: Path) -> None:
         client.palette_import("wrong", tmp_path / "wrong")
 
 
+def test_a_watch_may_be_abandoned(home: Path) -> None:
+    with Client(home) as client:
+        request = debug(steps=2000, step_s=0.01)
+        watch = client.run(request)
+        assert next(watch).state == "queued"
+        client.cancel(request.job_id)
+    del watch  # must neither hang nor complain
+
+
 def test_without_a_server_the_client_says_so(tmp_path: Path) -> None:
     with pytest.raises(ServerUnreachable, match="athanor serve"):
         Client(tmp_path)

@@ -21,11 +21,13 @@ def test_started_by_hand_it_says_what_it_is() -> None:
     (MemoryError(), "out_of_memory"),
     (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
     (ZeroDivisionError("division by zero"), "internal"),
+    (ModuleNotFoundError("No module named 'torch'", name="torch"), "model_unavailable"),
+    (ModuleNotFoundError("No module named 'tomato'", name="tomato"), "internal"),
 ])
 def test_unexpected_errors_become_sentences(error: Exception, code: str) -> None:
     explained = _explain(error)
     assert explained.code == code
-    assert explained.message.endswith(".")
+    assert len(explained.message.split()) > 8, "a sentence, with what to do"
 
 
 @pytest.mark.parametrize(("error", "is_fault"), [
