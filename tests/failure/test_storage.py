@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import ROOT, Server, debug_job, ended, until
+from harness import ROOT, Server, debug_job, ended, seen, until
 
 from server.errors import StorageError
 
@@ -69,7 +69,8 @@ async def test_a_ledger_that_finds_no_room_refuses_submits_and_keeps_the_outcome
     server: Server = await serve()
     client = await server.client()
     assert server.process is not None
-    running = await server.submit(client, steps=10, step_s=0.05)
+    running = await server.submit(client, steps=20, step_s=0.05)
+    await seen(client, running.job_id, lambda s: s.phase == "sampling", "sampling")
     with largest_file(server.process.pid, 0):
         with pytest.raises(StorageError) as full:
             for number in range(200):  # until the log cannot grow any more
