@@ -13,6 +13,7 @@ from .augment import Bank, Mixing, Sampler
 from .corpus import Corpus, caption
 from .loop import Loop, Settings, autocast, pick_device
 from .networks import LogMel, alphas_cumprod, make_text_encoder, make_tokenizer, make_unet, text_vector, tokenise
+from .train_text import STEPS, teach_text
 
 SNR_CAP = 5.0
 PROBES = (50, 250, 500, 800)
@@ -115,8 +116,11 @@ def _probe(loop: Loop, batch: Batch, abar: Tensor) -> dict[str, float]:
 
 
 def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: PoolPlan, channels: tuple[int, ...],
-               mixing: Mixing) -> Loop:
-    """Train or go on training; needs the finished folder `vae/`, writes `unet.pt` and `tokenizer/`."""
+               mixing: Mixing, text_steps: int = STEPS) -> Loop:
+    """Train or go on training; needs the finished folder `vae/`, writes `unet.pt` and `tokenizer/`.
+
+    A fresh start first teaches the text tower for `text_steps`; from then on both are trained together.
+    """
     device = pick_device(settings.device)
     rows, test = corpus.of_split("train"), corpus.of_split("test")
     tokenizer = corpus_tokenizer(corpus, settings.seed)
@@ -127,6 +131,8 @@ def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: PoolPlan, c
     torch.manual_seed(settings.seed)
     nets = {"unet": make_unet(channels).to(device, memory_format=torch.channels_last),
             "text_encoder": make_text_encoder(len(tokenizer)).to(device)}
+    if not (work / "unet.pt").exists():
+        teach_text(nets["text_encoder"], tokenizer, sampler, settings.seed, text_steps)
     parameters = [p for net in nets.values() for p in net.parameters()]
     optimiser = torch.optim.AdamW(parameters, settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
     loop = Loop(work, "unet", settings, nets, {"all": optimiser}, ("unet", "text_encoder"))

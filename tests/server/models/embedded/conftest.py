@@ -66,7 +66,7 @@ def trained(corpus: Corpus, vae_steps: Callable[[Path, int], Path], tmp_path_fac
     settings = Settings(steps=2, device="cpu", seed=5, batch=2, learning_rate=1e-3)
     vae_steps(work, 2)
     train_vocoder(corpus, work, settings, adversarial_after=1, channels=VOCODER_CHANNELS, measured_clips=4)
-    train_unet(corpus, work, settings, PoolPlan(clips=4, uses=1, chunk=4), UNET_CHANNELS, Mixing())
+    train_unet(corpus, work, settings, PoolPlan(clips=4, uses=1, chunk=4), UNET_CHANNELS, Mixing(), text_steps=2)
     return Trained(work)
 
 
