@@ -20,6 +20,7 @@ from server.errors import ModelUnavailable
 from server.models.base import BackboneFacts, Schedule
 from server.models.components import diffusers, load_config, load_module, transformers
 from server.models.mel import MelSpec, log_mel
+from server.models.mel_correction import toward_mel
 from server.models.prediction import PredictingBackbone
 from server.models.vocoder_delay import measure_delay
 from server.sampling.levels import Levels, levels_even_in_snr, levels_from_alphas_cumprod
@@ -70,6 +71,8 @@ class MelBackbone(PredictingBackbone):
             latent_hz=self.mel.sample_rate / self.samples_per_latent, max_s=MAX_S,
         )
         self.delay = measure_delay(self._vocode, self.mel, device)
+        # Stated by the embedded model alone: official vocoders are good enough, and rendered as their pipelines do.
+        self.mel_passes: int = getattr(config, "mel_passes", 0)
 
     @property
     def samples_per_latent(self) -> int:
@@ -109,10 +112,11 @@ class MelBackbone(PredictingBackbone):
         `n_samples` reaches at most to the end of the latents.
         """
         mel = self.decode_mel(latents)
-        assert 0 < n_samples <= mel.shape[1] * self.mel.hop, "latents are shorter than the clip"
+        n_full = mel.shape[1] * self.mel.hop
+        assert 0 < n_samples <= n_full, "latents are shorter than the clip"
         audio = self._vocode(mel)
-        audio = F.pad(audio, (0, max(0, self.delay + n_samples - audio.shape[-1])))
-        return audio[:, None, self.delay : self.delay + n_samples]
+        audio = F.pad(audio, (0, max(0, self.delay + n_full - audio.shape[-1])))[:, self.delay : self.delay + n_full]
+        return toward_mel(audio, mel, self.mel, self.mel_passes)[:, None, :n_samples]
 
     def _vocode(self, mel: Tensor) -> Tensor:
         return self.parts.vocoder(mel)
