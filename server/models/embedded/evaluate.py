@@ -1,7 +1,8 @@
 """How good a trained folder is, in figures: `python -m server.models.embedded.evaluate WEIGHTS --corpus DIR --out DIR`.
 
     rebuild   error of the autoencoder's round trip on held-out clips, in nat of log-mel
-    vocoder   distance from the real sound of the vocoder and of Griffin-Lim, both given the real log-mel
+    vocoder   distance from the real sound of the vocoder (as rendered, its levels corrected; and alone) and of
+              Griffin-Lim, all given the real log-mel
     text      in what share of generated clips the judge hears the class that was asked for
 
 Held-out means the split `test`, whose sources neither the model nor the judge was trained on. Everything is drawn from
@@ -23,6 +24,7 @@ from server.methods import generate
 from server.methods.context import Context, Progress
 from server.models.loading import load
 from server.models.mel_backbone import MelBackbone
+from server.models.mel_correction import toward_mel
 
 from .corpus import Corpus
 from .corpus import load as load_corpus
@@ -83,16 +85,21 @@ def rebuild(bench: Bench) -> dict:
 
 @torch.no_grad()
 def vocoder(bench: Bench, per_class: int) -> dict:
-    """Multi-resolution STFT distance to the real sound, vocoder and Griffin-Lim (60 iterations) from the same log-mel."""
+    """Multi-resolution STFT distance to the real sound of vocoder and Griffin-Lim (60 iterations) from the same log-mel.
+
+    `vocoder` is what a render uses, `vocoder_alone` is without the correction of its levels.
+    """
+    backbone, names = bench.backbone, ("vocoder", "vocoder_alone", "griffin_lim")
     mels, distance = LogMel(), StftDistance()
     rows = even_rows(bench.corpus, "test", per_class, seed=1)
-    found: dict[str, list[float]] = {"vocoder": [], "griffin_lim": []}
+    found: dict[str, list[float]] = {name: [] for name in names}
     for row in rows:
         real = clips_of(bench.corpus, np.array([row]), CLIP_SAMPLES)
         mel = mels(real)
-        made = {"vocoder": bench.backbone.parts.vocoder(mel[0]).reshape(1, -1),
-                "griffin_lim": griffin_lim(magnitudes(mel, mels), CLIP_SAMPLES, mels.window, seed=int(row))}
-        for name, audio in made.items():
+        alone = backbone.parts.vocoder(mel[:, 0])
+        made = (toward_mel(alone, mel[:, 0], backbone.mel, backbone.mel_passes), alone,
+                griffin_lim(magnitudes(mel, mels), CLIP_SAMPLES, mels.window, seed=int(row)))
+        for name, audio in zip(names, made, strict=True):
             found[name].append(float(distance(audio, real)))
     values = {name: torch.tensor(distances) for name, distances in found.items()}
     nearer = (values["vocoder"] < values["griffin_lim"]).float()
@@ -220,7 +227,7 @@ def _headline(part: str, found: dict) -> dict:
     if part == "rebuild":
         return {"nat": found["nat"]}
     if part == "vocoder":
-        return {"vocoder": found["vocoder"]["mean"], "griffin_lim": found["griffin_lim"]["mean"]}
+        return {name: found[name]["mean"] for name in ("vocoder", "vocoder_alone", "griffin_lim")}
     return {"asked_and_heard": found["all"]["share"], "best": found.get("best", {}).get("share"),
             "judge": found["judge"]["real"]["accuracy"],
             "judge_through_the_model": found["judge"]["through_the_model"]["accuracy"]}

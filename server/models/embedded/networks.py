@@ -23,6 +23,7 @@ LATENT_CHANNELS = 8
 CLIP_SAMPLES = 81920  # 5.12 s = 512 mel frames = 128 latent frames
 TEXT_DIMENSION = 128
 MAX_TOKENS = 48
+MEL_PASSES = 4  # of `server.models.mel_correction`, after the vocoder
 SCHEDULER = {
     "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0195,
     "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
@@ -94,7 +95,7 @@ def make_vocoder(mel_mean: np.ndarray, mel_scale: np.ndarray, channels: int = 19
     vocoder = SpeechT5HifiGan(SpeechT5HifiGanConfig(
         model_in_dim=N_MELS, sampling_rate=SAMPLE_RATE, upsample_initial_channel=channels, upsample_rates=[5, 4, 4, 2],
         upsample_kernel_sizes=[11, 8, 8, 4], resblock_kernel_sizes=[3, 7, 11],
-        resblock_dilation_sizes=[[1, 3, 5]] * 3, normalize_before=True,
+        resblock_dilation_sizes=[[1, 3, 5]] * 3, normalize_before=True, mel_passes=MEL_PASSES,
     ))
     vocoder.mean.copy_(torch.as_tensor(mel_mean))
     vocoder.scale.copy_(torch.as_tensor(mel_scale))

@@ -13,6 +13,7 @@ from server.methods import generate
 from server.methods.context import Context
 from server.models.base import Backbone
 from server.models.embedded.export import load_trained
+from server.models.embedded.networks import MEL_PASSES
 
 if TYPE_CHECKING:
     from .conftest import Trained
@@ -35,6 +36,10 @@ def test_the_loaded_model_is_the_trained_one(trained: Trained, tiny_model: Backb
     nets = load_trained(trained.work, trained.unet_channels, trained.vocoder_channels)
     for key, weight in nets["unet"].state_dict().items():
         torch.testing.assert_close(tiny_model.network.state_dict()[key], weight, rtol=1e-3, atol=1e-4)
+
+
+def test_the_folder_asks_for_its_levels_to_be_set_right(tiny_model: Backbone) -> None:
+    assert tiny_model.mel_passes == MEL_PASSES > 0
 
 
 def test_latents_have_about_unit_deviation(tiny_model: Backbone) -> None:
