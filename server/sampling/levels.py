@@ -153,7 +153,7 @@ def _training_steps(n_train: int, n_steps: int, spacing: Spacing, steps_offset: 
     return [round(i * (n_train - 1) / (n_steps - 1)) for i in reversed(range(n_steps))]
 
 
-def levels_even_in_snr(alphas_cumprod: Tensor, n_steps: int) -> Levels:
+def levels_even_in_snr(alphas_cumprod: Tensor, n_steps: int, lowest_snr_db: float = -24.0) -> Levels:
     """Levels of a discrete schedule evenly spaced in SNR, ending at sigma 0 as Stable Audio Open's do.
 
     The training steps that published code picks leave a last jump in lambda several times longer than the one before it:
@@ -161,7 +161,9 @@ def levels_even_in_snr(alphas_cumprod: Tensor, n_steps: int) -> Levels:
 
     Args:
         alphas_cumprod: cumulative signal power of the training steps, cleanest first, [n_train].
-        n_steps: sampling steps, from the noisiest training step to the cleanest, then to sigma 0.
+        n_steps: sampling steps, from the noisiest level to the cleanest training step, then to sigma 0.
+        lowest_snr_db: noisiest level. Starting from pure noise there leaves out 0.4 % of the power at -24 dB; below it, an
+            error of the predicted noise weighs more than sixteen times as much in x0hat.
 
     Raises:
         InvalidOption: fewer than 2 steps.
@@ -170,7 +172,8 @@ def levels_even_in_snr(alphas_cumprod: Tensor, n_steps: int) -> Levels:
         raise InvalidOption(f"n_steps is {n_steps}; it must be 2 or more.")
     power = alphas_cumprod.detach().to("cpu", torch.float64)
     table = 0.5 * torch.log(power / (1.0 - power))  # lambda of every training step, falling
-    lam = torch.linspace(float(table[-1]), float(table[0]), n_steps, dtype=torch.float64)
+    lowest = max(float(table[-1]), lowest_snr_db * math.log(10.0) / 20.0)
+    lam = torch.linspace(lowest, float(table[0]), n_steps, dtype=torch.float64)
     end = torch.tensor([math.inf], dtype=torch.float64)
     lam_to_end = torch.cat([lam, end])
     time = torch.cat([_fractional_index(lam, table), torch.full_like(end, math.nan)])

@@ -159,7 +159,8 @@ def test_times_of_even_levels_lie_where_the_table_has_their_snr():
     time = levels.time[:-1]
     below, above = table[time.ceil().long()], table[time.floor().long()]
     assert bool((below - 1e-12 <= levels.lam[:-1]).all()) and bool((levels.lam[:-1] <= above + 1e-12).all())
-    assert float(time[0]) == 999.0 and float(time[-1]) == 0.0
+    assert float(levels.snr_db[0]) == pytest.approx(-24.0) and float(time[-1]) == 0.0
+    assert float(levels_even_in_snr(POWER, 33, lowest_snr_db=-99.0).time[0]) == 999.0
 
 
 def test_even_levels_need_two_steps():
