@@ -2,7 +2,9 @@
 """learn: fine-tune the network until the prompt recalls one clip (Abstract Sound Fusion, section 3.3).
 
 The paper gives no recipe; this is ours. One item in four is trained under the null prompt, because the second phase of a
-fusion is unprompted and the reference has to survive in it through the network.
+fusion is unprompted and the reference has to survive in it through the network. The error is measured in the clean
+latents, not in the noise: at the noisiest levels, where sampling decides what the sound will be, the noise is predicted
+well without knowing the sound at all.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ from server.models.base import Backbone, Conditioning
 from server.sampling.noise import KeyedNoise
 
 NULL_SHARE = 0.25
+SNR_FLOOR, SNR_CAP = 0.2, 5.0
+"""Weight of |x0 - x0hat|^2 is the SNR within these."""
+CLEANEST_DB = 12.0
 _WARM_UP = 10
 _LEVELS = 200
 
@@ -61,7 +66,8 @@ def train(backbone: Backbone, adapter: adapters.Adapted, fitted: Fitted, options
     with torch.no_grad():
         x0 = backbone.encode(fitted.audio[:1])
     x0 = x0.expand(options.learn_batch, *x0.shape[1:])
-    levels = backbone.levels(_LEVELS)
+    levels = backbone.levels(_LEVELS, "even")
+    learned = levels.index_at_snr_db(CLEANEST_DB)
     prompts = [backbone.condition(p, fitted.source.duration_s) for p in (options.prompt, None)]
     draw = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=options.learn_rate, weight_decay=0.0)
@@ -70,9 +76,11 @@ def train(backbone: Backbone, adapter: adapters.Adapted, fitted: Fitted, options
         context.on_step(Progress(step, options.learn_steps, "learning"))
         for group in optimizer.param_groups:
             group["lr"] = options.learn_rate * _rate(step, options.learn_steps)
-        index = torch.randint(levels.n_steps, (options.learn_batch,), generator=draw).tolist()
+        level = levels.at(torch.randint(learned + 1, (options.learn_batch,), generator=draw).tolist())
         noise = torch.randn(x0.shape, generator=draw).to(x0)
-        loss = backbone.training_loss(x0, noise, levels.at(index), _drawn(prompts, options.learn_batch, draw))
+        alpha, sigma = level.factors(x0)
+        x0hat = backbone.denoise(alpha * x0 + sigma * noise, level, _drawn(prompts, options.learn_batch, draw))
+        loss = torch.mean(((alpha / sigma) ** 2).clamp(SNR_FLOOR, SNR_CAP) * (x0 - x0hat) ** 2)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)

@@ -98,13 +98,3 @@ class Backbone(ABC):
             level: one level for the whole batch (scalars) or one per item ([batch]).
             conditionings: one per item.
         """
-
-    def training_loss(self, x0: Tensor, noise: Tensor, level: Level, conditionings: Sequence[Conditioning]) -> Tensor:
-        """Mean squared error of the network's native target at `level` (one per item), differentiable in its weights.
-
-        The default measures x0 in units where every level counts as it does in noise prediction:
-        |x0 - x0hat|^2 (alpha/sigma)^2 = |e - ehat|^2.
-        """
-        alpha, sigma = (v.to(x0).reshape(-1, *[1] * (x0.ndim - 1)) for v in (level.alpha, level.sigma))
-        x0hat = self.denoise(alpha * x0 + sigma * noise, level, conditionings)
-        return torch.mean(((x0 - x0hat) * (alpha / sigma)) ** 2)

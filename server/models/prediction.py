@@ -29,13 +29,6 @@ def x0_of(raw: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor, prediction: Pred
     return alpha * x - sigma * raw if prediction == "v_prediction" else raw
 
 
-def target_of(x0: Tensor, noise: Tensor, alpha: Tensor, sigma: Tensor, prediction: Prediction) -> Tensor:
-    """What the network should answer at alpha x0 + sigma noise."""
-    if prediction == "epsilon":
-        return noise
-    return alpha * noise - sigma * x0 if prediction == "v_prediction" else x0
-
-
 class PredictingBackbone(Backbone):
     """A backbone whose network answers in one of these three forms; adapters add `predict` and `encode_prompt`."""
 
@@ -70,12 +63,6 @@ class PredictingBackbone(Backbone):
         """Estimate of x0, float32, same shape as `x` [batch, ...]; `level` for all (scalars) or one per item ([batch])."""
         alpha, sigma = level.factors(x)
         return x0_of(self._answer(x, level, conditionings), x, alpha, sigma, self.prediction)
-
-    def training_loss(self, x0: Tensor, noise: Tensor, level: Level, conditionings: Sequence[Conditioning]) -> Tensor:
-        """Mean squared error of the network's own target (noise or velocity), differentiable in its weights."""
-        alpha, sigma = level.factors(x0)
-        answer = self._answer(alpha * x0 + sigma * noise, level, conditionings)
-        return torch.mean((answer - target_of(x0, noise, alpha, sigma, self.prediction)) ** 2)
 
     def _answer(self, x: Tensor, level: Level, conditionings: Sequence[Conditioning]) -> Tensor:
         assert len(conditionings) == len(x), "one conditioning per item"

@@ -57,11 +57,11 @@ def test_levels_equal_the_schedulers_table(backbone, tiny_folder):
     np.testing.assert_allclose(levels.alpha[-1] ** 2, scheduler.final_alpha_cumprod.double(), rtol=1e-6)
 
 
-def test_even_levels_span_the_schedule_and_end_clean(backbone):
-    model, even = backbone.levels(1000 // 2), backbone.levels(20, "even")
+def test_even_levels_start_in_noise_and_end_clean(backbone):
+    even = backbone.levels(20, "even")
     assert even.n_steps == 20 and even.sigma[-1] == 0
     np.testing.assert_allclose(np.diff(even.snr_db[:-1]), even.snr_db[1] - even.snr_db[0], rtol=1e-9)
-    assert even.snr_db[0] <= model.snr_db[0] and even.time[0] == 999
+    assert float(even.snr_db[0]) == pytest.approx(-24.0) and even.time[-2] == 0
 
 
 @pytest.mark.parametrize("frames", [1, 3, 26])
@@ -96,15 +96,6 @@ def test_gradients_reach_the_state_through_the_network(backbone, normal):
     x = normal(1, 8, 5, 16).requires_grad_()
     backbone.denoise(x, backbone.levels(10).at(5), [backbone.condition(None, 1.0)]).square().mean().backward()
     assert torch.isfinite(x.grad).all() and x.grad.any()
-
-
-def test_training_loss_is_the_noises(backbone, normal):
-    x0, noise, level = normal(2, 8, 5, 16), normal(2, 8, 5, 16, seed=1), backbone.levels(10).at([3, 8])
-    conditionings = [backbone.condition("wind", 1.0)] * 2
-    alpha, sigma = level.factors(x0)
-    x0hat = backbone.denoise(alpha * x0 + sigma * noise, level, conditionings)
-    expected = torch.mean(((x0 - x0hat) * alpha / sigma) ** 2)
-    torch.testing.assert_close(backbone.training_loss(x0, noise, level, conditionings), expected, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
