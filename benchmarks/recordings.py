@@ -12,6 +12,9 @@ import numpy as np
 
 from server.audio import Clip, fold_mono, read_clip, resample
 from server.methods.fitting import repeat_to
+from server.models import embedded
+
+_CREDITS = Path(embedded.__file__).with_name("credits.csv")
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,10 @@ def recordings(root: Path) -> list[Recording]:
 
 
 def drawn(root: Path, n: int, seed: int = 0) -> list[Recording]:
-    """`n` recordings of different labels, by seed."""
-    every = recordings(root)
+    """`n` recordings of different labels, by seed; none that the embedded model was trained on, by its credits."""
+    with open(_CREDITS, newline="", encoding="utf-8") as file:
+        trained = {row["source"] for row in csv.DictReader(file)}
+    every = [recording for recording in recordings(root) if recording.source not in trained]
     order = np.random.default_rng(seed).permutation(len(every))
     seen: dict[str, Recording] = {}
     for i in order:
