@@ -75,8 +75,8 @@ def make_unet(channels: tuple[int, ...] = (40, 80, 112)) -> UNet2DConditionModel
         class_embed_type="simple_projection", projection_class_embeddings_input_dim=TEXT_DIMENSION,
         class_embeddings_concat=True,
     )
-    with torch.no_grad():  # a unit vector of 128 entries has small entries: start with them at the size of the time code
-        unet.class_embedding.weight *= TEXT_DIMENSION**0.5 / 2
+    with torch.no_grad():  # a unit vector of 128 entries has small entries, and the time code must not drown them
+        unet.class_embedding.weight *= 2 * TEXT_DIMENSION**0.5
     return unet
 
 

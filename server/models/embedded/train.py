@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--adversarial-after", type=int, default=1500)
     parser.add_argument("--pool", type=int, default=16384, help="clips encoded at a time for the unet stage")
     parser.add_argument("--frames", type=int, default=128, help="latent frames per unet training piece, 128 is whole")
+    parser.add_argument("--whole-every", type=int, default=3, help="every so many steps, the piece is the whole clip")
     parser.add_argument("--uses", type=int, default=4, help="how often each of them is used")
     parser.add_argument("--anneal", action="store_true")
     parser.add_argument("--size", choices=tuple(SIZES), default="full", help="small is for two hours on a CPU")
@@ -97,7 +98,8 @@ def _train(args: argparse.Namespace) -> None:
     elif args.stage == "vocoder":
         train_vocoder(corpus, args.work, settings, args.adversarial_after, size.vocoder)
     else:
-        train_unet(corpus, args.work, settings, PoolPlan(args.pool, args.uses, frames=args.frames), size.unet, size.mixing)
+        plan = PoolPlan(args.pool, args.uses, frames=args.frames, whole_every=args.whole_every)
+        train_unet(corpus, args.work, settings, plan, size.unet, size.mixing)
 
 
 def _export(args: argparse.Namespace) -> None:

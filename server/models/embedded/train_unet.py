@@ -18,6 +18,7 @@ from .train_text import STEPS, teach_text
 # Weight of |x0 - x0hat|^2 by SNR. The cap is min-SNR's (Hang et al. 2023); the floor keeps the noisiest levels in training:
 # there a small error of the predicted noise is a large one of the clean latents, and sampling starts with it.
 SNR_FLOOR, SNR_CAP = 0.02, 5.0
+NOISY = 0.6  # levels are drawn as a uniform number to this power: more of the noisy ones, where the class is decided
 PROBES = (50, 250, 500, 800)
 
 
@@ -25,14 +26,15 @@ PROBES = (50, 250, 500, 800)
 class PoolPlan:
     """Clips encoded at a time, how many times each is used, and how many are encoded in one pass.
 
-    frames: two steps in three train on random pieces of so many latent frames (128 is a whole clip): half the length is
-    half the cost.
+    frames: train on random pieces of so many latent frames (128 is a whole clip), except every `whole_every`-th step, which
+    sees whole clips: half the length is half the cost.
     """
 
     clips: int = 16384
     uses: int = 4
     chunk: int = 128
     frames: int = 128
+    whole_every: int = 3
 
 
 @dataclass(frozen=True)
@@ -140,14 +142,15 @@ def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: PoolPlan, c
     loop = Loop(work, "unet", settings, nets, {"all": optimiser}, ("unet", "text_encoder"))
     pools = Pools(sampler, bank, vae, tokenizer, plan, settings.seed)
     held_out = Pools(Sampler(corpus, test, Mixing(0.2, 0, 0)), Bank(corpus, test, device), vae, tokenizer,
-                     PoolPlan(min(256, plan.clips), 1, plan.chunk), 1).get(0, varied=False)
+                     PoolPlan(min(64, plan.clips), 1, min(64, plan.chunk)), 1).get(0, varied=False)
     abar = alphas_cumprod().to(device)
     steps_per_pool = max(1, plan.clips * plan.uses // settings.batch)
     for _, generator in loop.steps():
         pool = pools.get(loop.step // steps_per_pool)
         batch = pool.at(torch.randint(0, plan.clips, (settings.batch,), device=device, generator=generator))
-        batch = batch if loop.step % 3 == 0 else batch.piece(plan.frames, generator)
-        levels = torch.randint(0, 1000, (settings.batch,), device=device, generator=generator)
+        batch = batch if loop.step % plan.whole_every == 0 else batch.piece(plan.frames, generator)
+        levels = torch.rand(settings.batch, device=device, generator=generator) ** NOISY * 1000
+        levels = levels.long()
         noise = torch.randn(batch.latents.shape, device=device, generator=generator)
         error = _error(loop, batch, levels, noise, abar)
         snr = abar[levels] / (1 - abar[levels])
