@@ -21,7 +21,7 @@ def toward_mel(audio: Tensor, wanted: Tensor, spec: MelSpec, n_passes: int) -> T
     """Audio [batch, frames * hop] whose log-mel is nearer to `wanted` [batch, frames, n_mels] with every pass.
 
     Each pass scales the short-time spectrum by the ratio of the wanted mel to the present one, spread from the bands to
-    the bins; overlapping frames make that inexact, so three or four passes are worth their time. Differentiable.
+    the bins; overlapping frames make that inexact, so it is worth repeating: the first few passes do most. Differentiable.
     """
     assert audio.shape[-1] == wanted.shape[1] * spec.hop, "one hop of audio per frame"
     window = torch.hann_window(spec.n_fft, device=audio.device)

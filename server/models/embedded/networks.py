@@ -23,7 +23,7 @@ LATENT_CHANNELS = 8
 CLIP_SAMPLES = 81920  # 5.12 s = 512 mel frames = 128 latent frames
 TEXT_DIMENSION = 128
 MAX_TOKENS = 48
-MEL_PASSES = 4  # of `server.models.mel_correction`, after the vocoder
+MEL_PASSES = 8  # of `server.models.mel_correction`, after the vocoder
 SCHEDULER = {
     "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0195,
     "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
