@@ -3,7 +3,9 @@
 
 Phase 1 follows the reference from noise (`server.methods.lead`). In the step from level j to j + 1 the original's
 inverted latent takes the place of x_t in the linear term, while the model-output term and the noise stay with the
-reference (the paper, section 3.3). Phase 2 goes to the end with the null prompt, unguided.
+reference (the paper, section 3.3). Phase 2 goes to the end with the null prompt, unguided. Where the reference leads by
+its own inversion, a prompt, if there is one, conditions its inversion and the second phase alike, without guidance: the
+two must agree for the noise maps to mean the same.
 
 All levels of a sweep share one lead, and their second phases go through the network in one batch: five levels of a
 200-step render cost 920 evaluations, where they cost 1320 one by one (benchmarks/fuse_sweep.py).
@@ -79,8 +81,13 @@ class Fusion:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stepper", Stepper(self.options.solver, self.options.order, self.options.form))
 
-    def denoiser(self, prompt: str | None, weight: float) -> Callable[..., Tensor]:
-        """The guided network for the original's items."""
+    @property
+    def closing_prompt(self) -> str | None:
+        """What conditions the second phase, and the reference's inversion; None is the null prompt."""
+        return self.options.prompt or None if self.options.reference == "inversion" else None
+
+    def denoiser(self, prompt: str | None, weight: float = 1.0) -> Callable[..., Tensor]:
+        """The guided network for the original's items; unguided where `weight` is left out."""
         seconds, items = self.original.source.duration_s, self.original.items
         null = [self.backbone.condition(None, seconds)] * items
         return guided(self.backbone, [self.backbone.condition(prompt, seconds)] * items, null, weight)
@@ -97,7 +104,7 @@ class Fusion:
     @torch.no_grad()
     def finish(self, branches: list[State], lead: Lead) -> list[Tensor]:
         """Latents at the end of the second phase; branches at the same level share a batch."""
-        denoise = self.denoiser(None, 0.0)
+        denoise = self.denoiser(self.closing_prompt)
         for i in range(min(branch.index for branch in branches), self.levels.n_steps):
             active = [k for k, branch in enumerate(branches) if branch.index == i]
             self.count("fusing", len(active))
@@ -207,10 +214,10 @@ def _lead(fusion: Fusion, clips: Mapping[str, Clip], first: int, last: int) -> L
         reference = fit_to(clips["reference"], original, backbone, "the reference")
         with torch.no_grad():
             x0 = backbone.encode(reference.audio[:1]).expand(original.items, *fusion.x0.shape[1:])
-        return from_reference(fusion.denoiser(None, 0.0), x0, fusion.levels, fusion.noise, fusion.stepper, first,
-                              fusion.count)
+        return from_reference(fusion.denoiser(fusion.closing_prompt), x0, fusion.levels, fusion.noise, fusion.stepper,
+                              first, fusion.count)
     led = options.reference != "none" and bool(options.prompt)
-    denoise = fusion.denoiser(options.prompt if led else None, options.guidance if led else 0.0)
+    denoise = fusion.denoiser(options.prompt, options.guidance) if led else fusion.denoiser(None)
     return from_noise(denoise, fusion.levels, fusion.x0.shape[1:], fusion.noise, fusion.stepper, last, backbone.device,
                       fusion.count, _lead_cost(options) if led else 1)
 

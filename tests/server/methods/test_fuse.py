@@ -81,7 +81,7 @@ def test_the_paper_s_intervention_is_the_linear_term_alone(noise_clip, context, 
 @pytest.mark.parametrize("given", [
     {"inject": "state"}, {"history": "reset", "order": 3}, {"inversion": "literal"}, {"schedule": "model"},
     {"inversion": "forward"}, {"inversion": "noisy"}, {"inversion": "noisy_single"}, {"solver": "ode", "form": "phi"},
-    {"reference": "none"},
+    {"reference": "none"}, {"prompt": "bells"},
     {"order": 3, "form": "published"}, {"sweep": 3}, {"snr_db": (-20, 0)},
 ])
 def test_every_option_renders_something_else_than_the_default(noise_clip, context, given):
