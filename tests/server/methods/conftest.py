@@ -34,6 +34,7 @@ class GaussianBackbone(Backbone):
         torch.nn.init.zeros_(self.network[0].weight)
         torch.nn.init.zeros_(self.network[0].bias)
         self.rows: list[int] = []
+        self.keys: set[str] = set()
 
     @property
     def evaluations(self) -> int:
@@ -60,6 +61,7 @@ class GaussianBackbone(Backbone):
     def denoise(self, x: torch.Tensor, level: Level, conditionings: Sequence[Conditioning]) -> torch.Tensor:
         assert len(x) == len(conditionings)
         self.rows.append(len(x))
+        self.keys |= {c.key for c in conditionings}
         alpha, sigma = level.factors(x)
         mean = torch.stack([c.tensors["mean"] for c in conditionings]).reshape(-1, 1, 1, 1)
         variance = 0.25

@@ -61,6 +61,16 @@ def test_the_inverted_reference_is_evaluated_only_where_it_is_used(noise_clip, c
     assert backbone.evaluations == (5 + 1 + 2) + 5 == fused.provenance["network_evaluations"]
 
 
+@pytest.mark.parametrize(("given", "keys"), [
+    ({}, {"None"}), ({"prompt": "bells"}, {"'bells'"}),
+    ({"prompt": "bells", "reference": "prompt"}, {"'bells'", "None"}),
+])
+def test_a_prompt_conditions_what_it_says(noise_clip, context, backbone, given, keys):
+    clips = {"original": noise_clip(seed=1), "reference": noise_clip(seed=2)}
+    run("fuse", clips, options(**given), context)
+    assert backbone.keys == keys
+
+
 def test_the_paper_s_intervention_is_the_linear_term_alone(noise_clip, context, backbone):
     """One step before the end the answer is A x_inverted + B x0hat(reference) + S z: affine in the original with gain A."""
     louder = noise_clip(seed=1)
@@ -81,7 +91,7 @@ def test_the_paper_s_intervention_is_the_linear_term_alone(noise_clip, context, 
 @pytest.mark.parametrize("given", [
     {"inject": "state"}, {"history": "reset", "order": 3}, {"inversion": "literal"}, {"schedule": "model"},
     {"inversion": "forward"}, {"inversion": "noisy"}, {"inversion": "noisy_single"}, {"solver": "ode", "form": "phi"},
-    {"reference": "none"}, {"prompt": "bells"},
+    {"reference": "none"},
     {"order": 3, "form": "published"}, {"sweep": 3}, {"snr_db": (-20, 0)},
 ])
 def test_every_option_renders_something_else_than_the_default(noise_clip, context, given):
