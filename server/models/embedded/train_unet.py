@@ -123,7 +123,8 @@ def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: PoolPlan, c
                mixing: Mixing, text_steps: int = STEPS) -> Loop:
     """Train or go on training; needs the finished folder `vae/`, writes `unet.pt` and `tokenizer/`.
 
-    A fresh start first teaches the text tower for `text_steps`; from then on both are trained together.
+    A fresh start first teaches the text tower for `text_steps`; from then on it stays as it is. Trained together with a
+    noise predictor that does not yet make use of it, it would soon say the same of every text again.
     """
     device = pick_device(settings.device)
     rows, test = corpus.of_split("train"), corpus.of_split("test")
@@ -137,7 +138,8 @@ def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: PoolPlan, c
             "text_encoder": make_text_encoder(len(tokenizer)).to(device)}
     if not (work / "unet.pt").exists():
         teach_text(nets["text_encoder"], tokenizer, sampler, settings.seed, text_steps)
-    parameters = [p for net in nets.values() for p in net.parameters()]
+    nets["text_encoder"].requires_grad_(False)
+    parameters = list(nets["unet"].parameters())
     optimiser = torch.optim.AdamW(parameters, settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3)
     loop = Loop(work, "unet", settings, nets, {"all": optimiser}, ("unet", "text_encoder"))
     pools = Pools(sampler, bank, vae, tokenizer, plan, settings.seed)
