@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+# A shell starts background commands with SIGINT ignored, and what the tests start would inherit that: their Ctrl-C would
+# go unheard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as server/worker.py, and before torch is imported
 
 
