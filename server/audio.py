@@ -236,6 +236,13 @@ def loudness_lkfs(clip: Clip) -> float:
     return gated_loudness_lkfs(clip.samples, clip.sample_rate)
 
 
+def to_peak(clip: Clip, peak_dbtp: float) -> Clip:
+    """The clip scaled to a true peak of `peak_dbtp`; a silent one as it is."""
+    if clip.is_silent:
+        return clip
+    return replace(clip, samples=clip.samples * np.float32(10.0 ** ((peak_dbtp - true_peak_dbfs(clip)) / 20.0)))
+
+
 def match_level(clip: Clip, to: Clip, *, ceiling_dbtp: float = -1.0) -> Clip:
     """The clip as loud as `to`, or less where its true peak would pass the ceiling.
 

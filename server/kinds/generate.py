@@ -30,6 +30,7 @@ class GenerateOptions(SamplerOptions):
     seconds: float = Field(5.0, gt=0.1, le=600.0, description="Length in seconds; the model's window is the limit.")
     guidance: float = Field(4.0, ge=0.0, le=30.0, description="How strongly the prompt leads, 0 to 30; 1 is plain.")
     adapter: PaletteEntry = Field(None, description="A palette entry to sound like; its prompt recalls it best.")
+    raw_level: bool = Field(False, description="Leave the level as the model made it; off, the true peak is -3 dBTP.")
     variations: int = Field(1, ge=1, le=16, description="How many different sounds to make, 1 to 16.")
 
 

@@ -37,9 +37,9 @@ from server.sampling.levels import Levels
 from server.sampling.noise import KeyedNoise
 from server.sampling.solve import State
 
-WINDOW_DB = (-18.0, 3.0)
-"""The fusion window: below it the original is hardly heard, above it the reference."""
-DEFAULT_DB = -6.0
+WINDOW_DB = (-23.0, -2.0)
+"""The fusion window: below it the original is hardly heard, above it the reference (benchmarks/fusion_window.py)."""
+DEFAULT_DB = -18.0
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
-from server.audio import Clip
+from server.audio import Clip, to_peak
 from server.errors import InvalidOption
 from server.kinds.generate import GenerateOptions
 from server.methods import adapters
@@ -17,6 +17,9 @@ from server.models.base import Backbone
 from server.sampling.guide import guided
 from server.sampling.noise import KeyedNoise
 from server.sampling.solve import State, solve
+
+PEAK_DBTP = -3.0
+"""A model's own level says little: the embedded one peaks between 0.07 and 2.3."""
 
 
 def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -> list[Output]:
@@ -40,10 +43,11 @@ def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -
     with torch.no_grad():
         audio = backbone.decode(latents, n_samples).float().cpu().numpy()
     made = provenance(backbone, options, seed)
-    return [
-        Output("generated", f"generated_{i + 1}", Clip(samples, facts.sample_rate), provenance=made | {"variation": i + 1})
-        for i, samples in enumerate(audio)
-    ]
+    clips = [Clip(samples, facts.sample_rate) for samples in audio]
+    if not options.raw_level:
+        clips = [to_peak(clip, PEAK_DBTP) for clip in clips]
+    return [Output("generated", f"generated_{i}", clip, provenance=made | {"variation": i})
+            for i, clip in enumerate(clips, 1)]
 
 
 def sample(backbone: Backbone, prompt: str, options: GenerateOptions, n_samples: int, noise: KeyedNoise,

@@ -4,13 +4,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from server.audio import true_peak_dbfs
 from server.errors import InvalidOption
 from server.kinds import parse_options
 from server.methods import run
 
 
 def options(**given):
-    return parse_options("generate", {"steps": 20, "seconds": 1, "seed": 1} | given)
+    return parse_options("generate", {"steps": 20, "seconds": 1, "seed": 1, "raw_level": True} | given)
 
 
 def test_variations_differ_and_each_equals_itself_in_another_batch(context):
@@ -49,3 +50,8 @@ def test_a_palette_entry_changes_what_is_made(context, noise_clip):
     (context.palette_dir / "bells.safetensors").write_bytes(run("learn", {"clip": noise_clip()}, learning, context)[0].data)
     plain, learned = (run("generate", {}, options(prompt="bells", adapter=name), context)[0].clip for name in ("", "bells"))
     assert np.abs(plain.samples - learned.samples).max() > 1e-3
+
+
+def test_the_level_is_set_unless_raw(context):
+    clip = run("generate", {}, options(raw_level=False), context)[0].clip
+    assert true_peak_dbfs(clip) == pytest.approx(-3.0, abs=0.01)
