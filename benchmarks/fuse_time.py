@@ -35,7 +35,7 @@ def main() -> None:
         ("fuse, stereo, by inversion", "fuse", {"original": stereo, "reference": reference}, {}),
         ("fuse, mono, sweep of 5", "fuse", {"original": mono, "reference": reference}, {"sweep": 5}),
         ("generate 5 s, 25 steps", "generate", {}, {"prompt": "hiss", "steps": 25}),
-        ("learn, 300 steps of 8", "learn", {"clip": reference}, {"prompt": "hiss", "name": "hiss"}),
+        ("learn, 400 steps of 8", "learn", {"clip": reference}, {"prompt": "hiss", "name": "hiss"}),
         ("fuse, mono, learned", "fuse", {"original": mono, "reference": reference}, learn),
     )
     for name, kind, clips, options in jobs:

@@ -30,7 +30,7 @@ PaletteEntry = Annotated[str | None, BeforeValidator(empty_is_none), AfterValida
 class TrainingOptions(ModelOptions):
     """How a reference is memorised; `fuse` takes the same ones for the learning it asks for."""
 
-    learn_steps: int = Field(300, ge=1, le=20000, description="Training steps, 1 to 20000.")
+    learn_steps: int = Field(400, ge=1, le=20000, description="Training steps, 1 to 20000.")
     learn_rate: float = Field(2e-3, gt=0, le=0.1, description="Learning rate of AdamW.")
     learn_batch: int = Field(8, ge=1, le=256, description="Noise levels drawn per training step, 1 to 256.")
     rank: int = Field(16, ge=1, le=256, description="Rank of the LoRA, 1 to 256.")
