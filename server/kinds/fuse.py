@@ -78,22 +78,22 @@ def learned_entry(options: FuseOptions, reference_digest: str) -> str:
     """Palette entry that this fuse leads with: the one asked for, or one named by what it is learned from."""
     if options.adapter:
         return options.adapter
-    return f"auto-{_learning_key(options, reference_digest)}"
+    key = json.dumps(_learning(options) | {"clip": reference_digest}, sort_keys=True)
+    return f"auto-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
 
-def _learning_key(options: FuseOptions, reference_digest: str) -> str:
-    learning = {name: getattr(options, name) for name in TrainingOptions.model_fields if name != "seed"}
-    learning |= {"prompt": options.prompt, "clip": reference_digest}
-    return hashlib.sha256(json.dumps(learning, sort_keys=True).encode()).hexdigest()[:24]
+def _learning(options: FuseOptions) -> dict[str, Any]:
+    """What decides, beside the clip, what is learned."""
+    training = {name: getattr(options, name) for name in TrainingOptions.model_fields if name != "seed"}
+    return training | {"prompt": options.prompt}
 
 
 def _prerequisites(options: FuseOptions, digests: Mapping[str, str]) -> tuple[Prerequisite, ...]:
     if options.reference != "learn" or options.adapter:
         return ()
     entry = learned_entry(options, digests["reference"])
-    learning: dict[str, Any] = {name: getattr(options, name) for name in TrainingOptions.model_fields if name != "seed"}
-    learning |= {"prompt": options.prompt, "name": entry, "seed": 0}
-    return (Prerequisite("learn", learning, {"clip": digests["reference"]}, entry),)
+    asked = _learning(options) | {"name": entry, "seed": 0}
+    return (Prerequisite("learn", asked, {"clip": digests["reference"]}, entry),)
 
 
 FUSE = Kind(

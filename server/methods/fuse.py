@@ -163,12 +163,12 @@ def _prepare(clips: Mapping[str, Clip], options: FuseOptions, context: Context) 
     count = Counter(context)
     count("encoding", 0)
     original = fit(clips["original"], backbone, "the original")
-    if "reference" in clips:
-        fit(clips["reference"], backbone, "the reference")  # what cannot be used is said before anything is rendered
+    # Fitted whether or not it leads: what cannot be used is said before anything is rendered.
+    reference = fit(clips["reference"], backbone, "the reference") if "reference" in clips else None
     with torch.no_grad():
         x0 = backbone.encode(original.audio)
     noise = KeyedNoise(context.seed(options.seed), [0] * original.items)
-    ends = likeness(backbone, clips)
+    ends = likeness(backbone, original, x0, reference)
     return Fusion(backbone, options, backbone.levels(options.steps, options.schedule), original, x0, noise, ends, count)
 
 

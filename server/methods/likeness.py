@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from server.audio import Clip
 from server.measure import timbre
-from server.methods.fitting import fit, unfit
+from server.methods.fitting import Fitted, unfit
 from server.models.base import Backbone
 
 _TOO_ALIKE = 0.02
@@ -59,16 +60,15 @@ class Likeness:
         return float(found[f"original{kind}"]) - float(found[f"reference{kind}"])
 
 
-def likeness(backbone: Backbone, clips: Mapping[str, Clip]) -> Likeness:
-    """Measure original and, where given, reference (cut to the model's window) and their round trips."""
-    original, original_best = _end(backbone, clips["original"])
-    reference, reference_best = _end(backbone, clips["reference"]) if "reference" in clips else (None, None)
-    return Likeness(original, original_best, reference, reference_best)
+@torch.no_grad()
+def likeness(backbone: Backbone, original: Fitted, x0: Tensor, reference: Fitted | None) -> Likeness:
+    """Measure the original, whose latents are `x0`, and the reference, if there is one, with their round trips."""
+    heard, heard_best = _end(backbone, original, x0)
+    led, led_best = _end(backbone, reference, backbone.encode(reference.audio)) if reference else (None, None)
+    return Likeness(heard, heard_best, led, led_best)
 
 
-def _end(backbone: Backbone, clip: Clip) -> tuple[np.ndarray, float]:
-    vector = timbre.embed(clip)
-    fitted = fit(clip, backbone, "the clip")
-    with torch.no_grad():
-        back = backbone.decode(backbone.encode(fitted.audio), fitted.n_samples)
-    return vector, float(vector @ timbre.embed(unfit(back, fitted, backbone)))
+def _end(backbone: Backbone, fitted: Fitted, x0: Tensor) -> tuple[np.ndarray, float]:
+    vector = timbre.embed(fitted.source)
+    back = unfit(backbone.decode(x0, fitted.n_samples), fitted, backbone)
+    return vector, float(vector @ timbre.embed(back))
