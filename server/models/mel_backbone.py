@@ -59,7 +59,11 @@ class MelBackbone(PredictingBackbone):
         super().__init__()
         self.parts, self.network, self.device, self.dtype = parts, parts.network, device, dtype
         config = parts.vocoder.config
-        self.mel = MelSpec(config.sampling_rate, hop=math.prod(config.upsample_rates), n_mels=config.model_in_dim)
+        # `mel_n_fft` and `mel_passes` are stated by the embedded model alone.
+        self.mel = MelSpec(
+            config.sampling_rate, n_fft=getattr(config, "mel_n_fft", 1024), hop=math.prod(config.upsample_rates),
+            n_mels=config.model_in_dim, f_max=config.sampling_rate / 2,
+        )
         self.frames_per_latent = 2 ** (len(parts.vae.config.block_out_channels) - 1)
         self.prediction = parts.scheduler.config.prediction_type
         if self.prediction not in _PREDICTIONS:
@@ -71,7 +75,7 @@ class MelBackbone(PredictingBackbone):
             latent_hz=self.mel.sample_rate / self.samples_per_latent, max_s=MAX_S,
         )
         self.delay = measure_delay(self._vocode, self.mel, device)
-        # Stated by the embedded model alone: official vocoders are good enough, and rendered as their pipelines do.
+        # Official vocoders are good enough, and rendered as their pipelines do.
         self.mel_passes: int = getattr(config, "mel_passes", 0)
 
     @property

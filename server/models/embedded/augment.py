@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .corpus import ITEM_SAMPLES, SAMPLE_RATE, Corpus, caption, item_weights
-from .networks import CLIP_SAMPLES
+from .corpus import Corpus, caption, item_weights
+from .format import CLIP_SAMPLES, ITEM_SAMPLES, SAMPLE_RATE
 
-SIZE = 131072  # transform length: clip plus room tail
+SIZE = 262144  # transform length: clip plus room tail
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,11 @@ class Bank:
         self.device = device
         self.place = np.full(len(corpus.items), -1, np.int64)
         self.place[rows] = np.arange(len(rows))
-        ordered = np.asarray(corpus.audio)[rows] if len(rows) < len(corpus.items) else np.asarray(corpus.audio)
-        self.audio = torch.from_numpy(np.ascontiguousarray(ordered)).to(device)
+        if device.type == "cpu":  # left on disk, each clip read when it is drawn
+            self.place[rows] = rows
+            self.audio = torch.from_numpy(np.asarray(corpus.audio))
+        else:
+            self.audio = torch.from_numpy(np.ascontiguousarray(corpus.audio[rows])).to(device)
         self.hz = torch.fft.rfftfreq(SIZE, 1 / SAMPLE_RATE, device=device).clamp(min=30.0)
 
     def _to_device(self, array: np.ndarray) -> Tensor:
@@ -88,7 +91,7 @@ class Bank:
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
     def render(self, draw: Draw, batch: int, generator: torch.Generator, peak: float = 0.5) -> Tensor:
-        """Clips `[batch, 81920]` float32, without mean, each with the peak given."""
+        """Clips `[batch, 163840]` float32, without mean, each with the peak given."""
         gain, ratio, start, tilt, bump_hz, bump_db, t60, wet = self._to_device(draw.numbers)[:, :, None]
         taken = self.audio[self._to_device(self.place[draw.rows])].float() / 32768
         clip = self._coloured(self._resampled(taken, ratio, start), tilt, bump_hz, bump_db, t60, wet, generator)

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .format import ITEM_SAMPLES, SAMPLE_RATE
 from .recordings import unpack
 from .scenes import SCENES
 from .synthesis import peak_normalise
 from .tones import TONES
 from .vocabulary import ADJECTIVES, CLASSES, NAMES, TEMPLATES
 
-SAMPLE_RATE = 16000
-ITEM_SAMPLES = 96000
 SPLITS = ("train", "judge", "test")
 SYNTHS = {**TONES, **SCENES}
 KINDS = ("synthesis", "recording", "soundfont")
@@ -37,7 +36,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Audio int16 `[items, 96000]` (memory-mapped) and one entry per item."""
+    """Audio int16 `[items, 192000]` (memory-mapped) and one entry per item."""
 
     audio: np.ndarray
     items: list[dict]
@@ -69,7 +68,7 @@ def _fit(rng: np.random.Generator, take: np.ndarray, looped: bool) -> np.ndarray
     if len(take) >= n:
         start = rng.integers(0, len(take) - n + 1)
         return take[start:start + n]
-    fade = 1600
+    fade = SAMPLE_RATE // 10
     if looped and len(take) > 4 * fade:
         ramp = np.linspace(0, 1, fade, dtype=np.float32)
         out = take
@@ -171,7 +170,7 @@ def build(pack: Path | None, out: Path, seed: int, plan: Plan, workers: int = 1)
 def load(folder: Path, names: tuple[str, ...] = NAMES) -> Corpus:
     """Open a corpus folder; `names` are the classes to use of it."""
     items = json.loads((folder / "items.json").read_text(encoding="utf-8"))["items"]
-    audio = np.memmap(folder / "audio.i16", np.int16, "r", shape=(len(items), ITEM_SAMPLES))
+    audio = np.memmap(folder / "audio.i16", np.int16, "c", shape=(len(items), ITEM_SAMPLES))
     return Corpus(audio, items, frozenset(NAMES.index(name) for name in names))
 
 

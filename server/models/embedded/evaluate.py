@@ -28,9 +28,10 @@ from server.models.mel_correction import toward_mel
 
 from .corpus import Corpus
 from .corpus import load as load_corpus
+from .format import CLIP_SAMPLES
 from .griffin_lim import griffin_lim, magnitudes
 from .judge import Judge, classes_in_use, clips_of, even_rows, hear, targets, train_judge
-from .networks import CLIP_SAMPLES, LogMel
+from .networks import LogMel
 from .picture import draw
 from .report import report
 from .train_vocoder import StftDistance
@@ -113,7 +114,7 @@ def prompts_of(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def generated(bench: Bench, prompt: str, trial: Trial, seed: int) -> Tensor:
-    """Clips `[trial.clips, 81920]` as a person gets them from the job kind `generate`."""
+    """Clips `[trial.clips, 163840]` as a person gets them from the job kind `generate`."""
     options = GenerateOptions(prompt=prompt, seconds=CLIP_S, steps=trial.steps, guidance=trial.guidance,
                               variations=trial.clips, seed=seed)
     context = Context("evaluation", {}, Path(), lambda name: bench.backbone, _quietly)

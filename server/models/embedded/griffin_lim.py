@@ -3,14 +3,13 @@
 import torch
 from torch import Tensor
 
-from .networks import HOP, LogMel
-
-WINDOW = 1024
+from .format import HOP, N_FFT
+from .networks import LogMel
 
 
 def magnitudes(log_mel: Tensor, mels: LogMel) -> Tensor:
-    """STFT magnitudes `[batch, 513, frames]` nearest to log-mels `[batch, 1, frames, 64]`: pseudo-inverse, not below 0."""
-    inverse = torch.linalg.pinv(mels.bank)  # [64, 513]
+    """STFT magnitudes `[batch, 769, frames]` nearest to log-mels `[batch, 1, frames, 64]`: pseudo-inverse, not below 0."""
+    inverse = torch.linalg.pinv(mels.bank)  # [64, 769]
     return (log_mel[:, 0].exp() @ inverse).clamp(min=0).transpose(1, 2)
 
 
@@ -25,7 +24,7 @@ def griffin_lim(magnitude: Tensor, samples: int, window: Tensor, n_iterations: i
     estimate, before = torch.polar(torch.ones_like(magnitude), turn), None
     for _ in range(n_iterations):
         audio = _inverse(magnitude, estimate, samples, window)
-        now = torch.stft(audio, WINDOW, HOP, window=window, center=True, return_complex=True)[..., :magnitude.shape[2]]
+        now = torch.stft(audio, N_FFT, HOP, window=window, center=True, return_complex=True)[..., :magnitude.shape[2]]
         estimate = now if before is None else now + momentum * (now - before)
         before = now
     return _inverse(magnitude, estimate, samples, window)
@@ -34,4 +33,4 @@ def griffin_lim(magnitude: Tensor, samples: int, window: Tensor, n_iterations: i
 def _inverse(magnitude: Tensor, phase: Tensor, samples: int, window: Tensor) -> Tensor:
     """Audio of given magnitudes with the phases of a complex spectrogram."""
     spectrum = magnitude * phase / (phase.abs() + 1e-9)
-    return torch.istft(spectrum, WINDOW, HOP, window=window, center=True, length=samples)
+    return torch.istft(spectrum, N_FFT, HOP, window=window, center=True, length=samples)

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .corpus import ITEM_SAMPLES, Corpus
-from .networks import CLIP_SAMPLES, HOP, N_MELS, LogMel
+from .corpus import Corpus
+from .format import CLIP_SAMPLES, HOP, ITEM_SAMPLES, N_MELS
+from .networks import LogMel
 
 POOL = 4  # mel frames averaged into one, 40 ms
 CLIP_FRAMES = CLIP_SAMPLES // HOP // POOL

@@ -16,11 +16,8 @@ from transformers import (
 )
 from transformers.audio_utils import mel_filter_bank
 
-SAMPLE_RATE = 16000
-HOP = 160
-N_MELS = 64
-LATENT_CHANNELS = 8
-CLIP_SAMPLES = 81920  # 5.12 s = 512 mel frames = 128 latent frames
+from .format import CLIP_FRAMES, F_MAX, HOP, LATENT_CHANNELS, N_FFT, N_MELS, SAMPLE_RATE
+
 TEXT_DIMENSION = 128
 MAX_TOKENS = 48
 MEL_PASSES = 8  # of `server.models.mel_correction`, after the vocoder
@@ -32,25 +29,25 @@ SCHEDULER = {
 
 
 class LogMel(nn.Module):
-    """Log-mel of 16 kHz mono: `[batch, samples]` to `[batch, 1, samples // 160, 64]`, natural log, floor 1e-5.
+    """Log-mel of 32 kHz mono: `[batch, samples]` to `[batch, 1, samples // 320, 64]`, natural log, floor 1e-5.
 
-    STFT 1024/160 with a periodic Hann window and reflected edges, Slaney mel bands 0 to 8 kHz on magnitudes.
+    STFT 1536/320 with a periodic Hann window and reflected edges, Slaney mel bands 0 to 16 kHz on magnitudes.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        bank = mel_filter_bank(513, N_MELS, 0.0, 8000.0, SAMPLE_RATE, norm="slaney", mel_scale="slaney")
+        bank = mel_filter_bank(N_FFT // 2 + 1, N_MELS, 0.0, F_MAX, SAMPLE_RATE, norm="slaney", mel_scale="slaney")
         self.register_buffer("bank", torch.from_numpy(bank).float(), persistent=False)
-        self.register_buffer("window", torch.hann_window(1024), persistent=False)
+        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
-        spectrum = torch.stft(audio, 1024, HOP, window=self.window, center=True, return_complex=True).abs()
+        spectrum = torch.stft(audio, N_FFT, HOP, window=self.window, center=True, return_complex=True).abs()
         mel = (spectrum.transpose(1, 2) @ self.bank).clamp(min=1e-5).log()
         return mel[:, None, :audio.shape[-1] // HOP]
 
 
-def make_vae(mel_mean: float, mel_scale: float, channels: tuple[int, ...] = (32, 64, 88)) -> AutoencoderKL:
-    """Mel autoencoder, 4x down in time and frequency; starts out as if it normalised its input and output."""
+def make_vae(mel_mean: float, mel_scale: float, channels: tuple[int, ...] = (24, 48, 96, 128)) -> AutoencoderKL:
+    """Mel autoencoder, 8x down in time and frequency; starts out as if it normalised its input and output."""
     vae = AutoencoderKL(
         in_channels=1, out_channels=1, latent_channels=LATENT_CHANNELS, block_out_channels=channels, layers_per_block=1,
         down_block_types=("DownEncoderBlock2D",) * len(channels), up_block_types=("UpDecoderBlock2D",) * len(channels),
@@ -65,9 +62,9 @@ def make_vae(mel_mean: float, mel_scale: float, channels: tuple[int, ...] = (32,
 
 
 def make_unet(channels: tuple[int, ...] = (40, 80, 112)) -> UNet2DConditionModel:
-    """Noise predictor on `[batch, 8, frames, 16]`, conditioned on a text vector through the class labels."""
+    """Noise predictor on `[batch, 16, frames, 8]`, conditioned on a text vector through the class labels."""
     unet = UNet2DConditionModel(
-        sample_size=128, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=channels,
+        sample_size=CLIP_FRAMES, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=channels,
         layers_per_block=1, attention_head_dim=tuple(c // 16 for c in channels), norm_num_groups=8,
         cross_attention_dim=channels,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
@@ -91,11 +88,12 @@ def make_text_encoder(vocabulary_size: int, width: int = 128) -> ClapTextModelWi
 
 
 def make_vocoder(mel_mean: np.ndarray, mel_scale: np.ndarray, channels: int = 192) -> SpeechT5HifiGan:
-    """HiFi-GAN of the SpeechT5 layout whose kernels give exactly 160 samples per mel frame."""
+    """HiFi-GAN of the SpeechT5 layout whose kernels give exactly 320 samples per mel frame."""
     vocoder = SpeechT5HifiGan(SpeechT5HifiGanConfig(
-        model_in_dim=N_MELS, sampling_rate=SAMPLE_RATE, upsample_initial_channel=channels, upsample_rates=[5, 4, 4, 2],
-        upsample_kernel_sizes=[11, 8, 8, 4], resblock_kernel_sizes=[3, 7, 11],
+        model_in_dim=N_MELS, sampling_rate=SAMPLE_RATE, upsample_initial_channel=channels, upsample_rates=[5, 4, 4, 4],
+        upsample_kernel_sizes=[11, 8, 8, 8], resblock_kernel_sizes=[3, 7, 11],
         resblock_dilation_sizes=[[1, 3, 5]] * 3, normalize_before=True, mel_passes=MEL_PASSES,
+        mel_n_fft=N_FFT,
     ))
     vocoder.mean.copy_(torch.as_tensor(mel_mean))
     vocoder.scale.copy_(torch.as_tensor(mel_scale))

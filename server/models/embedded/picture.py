@@ -9,7 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .networks import HOP, SAMPLE_RATE, LogMel
+from .format import HOP, SAMPLE_RATE
+from .networks import LogMel
 
 CURVES = (("vae", "error", "autoencoder: log-mel error, nat"), ("vocoder", "stft", "vocoder: STFT distance"),
           ("unet", "weighted", "noise predictor: weighted error"))
@@ -17,7 +18,7 @@ COLUMNS = 5
 
 
 def draw(path: Path, names: list[str], real: dict[str, Tensor], made: dict[str, Tensor], work: Path | None) -> None:
-    """Write the PNG. `real`, `made`: class to clip `[samples]` at 16 kHz; classes without one are left empty."""
+    """Write the PNG. `real`, `made`: class to clip `[samples]` at 32 kHz; classes without one are left empty."""
     rows = -(-len(names) // COLUMNS)
     curves = [c for c in CURVES if work and (work / f"{c[0]}.jsonl").exists()]
     figure = Figure(figsize=(3.4 * COLUMNS, 2.9 * rows + 3 * bool(curves)), layout="constrained")

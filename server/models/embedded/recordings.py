@@ -1,6 +1,6 @@
 """Recordings as training sources: read with their credits, resampled, trimmed and packed into one Ogg Vorbis file.
 
-A pack is a folder with `recordings.ogg` (all takes one after another, 16 kHz mono, high quality) and `recordings.json`
+A pack is a folder with `recordings.ogg` (all takes one after another, 32 kHz mono, high quality) and `recordings.json`
 (one entry per take: place in the file, class, phrases, source, author, licence, address).
 """
 
@@ -13,9 +13,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from .format import SAMPLE_RATE
 from .vocabulary import class_of_recording
 
-SAMPLE_RATE = 16000
 LONGEST_S = 15.0
 LICENCES = {  # as written in the credits -> as we state it; anything else is left out
     "CC0": "CC0-1.0", "CC0 1.0": "CC0-1.0", "CC 0": "CC0-1.0", "CC-BY": "CC-BY", "CC BY": "CC-BY",
@@ -25,13 +25,13 @@ ALLOWED = frozenset(LICENCES.values())
 
 
 def read_mono(path: Path) -> np.ndarray:
-    """A sound file as float32 mono at 16 kHz, silence at both ends removed, at most `LONGEST_S` long."""
+    """A sound file as float32 mono at 32 kHz, silence at both ends removed, at most `LONGEST_S` long."""
     audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = soxr.resample(audio.mean(axis=1), rate, SAMPLE_RATE).astype(np.float32)
     loud = np.flatnonzero(np.abs(mono) > 0.003 * (np.abs(mono).max() + 1e-9))
     if len(loud) == 0:
         return mono[:0]
-    return mono[max(0, loud[0] - 80):loud[-1] + 800][:int(LONGEST_S * SAMPLE_RATE)]
+    return mono[max(0, loud[0] - 160):loud[-1] + 1600][:int(LONGEST_S * SAMPLE_RATE)]
 
 
 def source_of(file: str, address: str) -> str:

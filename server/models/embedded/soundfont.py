@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .format import SAMPLE_RATE
 from .tones import SCALES
 from .vocabulary import NAMES
 
-SAMPLE_RATE = 16000
 # class: (program, bank, lowest key, highest key, own phrases)
 PROGRAMS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("plucked string", 24, 0, 40, 76, ("guitar pluck", "plucked guitar", "a nylon guitar")),

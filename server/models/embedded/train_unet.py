@@ -39,7 +39,7 @@ class PoolPlan:
 
 @dataclass(frozen=True)
 class Batch:
-    """Latents `[batch, 8, frames, 16]` with their token ids and mask `[batch, tokens]`."""
+    """Latents `[batch, 16, frames, 8]` with their token ids and mask `[batch, tokens]`."""
 
     latents: Tensor
     ids: Tensor

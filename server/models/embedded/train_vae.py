@@ -9,11 +9,12 @@ from torch import Tensor
 
 from .augment import Bank, Mixing, Sampler
 from .corpus import Corpus
+from .format import LATENT_CHANNELS
 from .loop import Loop, Settings, autocast, pick_device
-from .networks import LATENT_CHANNELS, LogMel, make_vae
+from .networks import LogMel, make_vae
 
 KL_WEIGHT = 0.01
-CROP_FRAMES = 128
+PIECE_FRAMES = 128
 
 
 def mel_statistics(sampler: Sampler, bank: Bank, seed: int, clips: int = 256) -> tuple[Tensor, Tensor]:
@@ -45,7 +46,7 @@ def held_out_mels(corpus: Corpus, split: str, device: torch.device, clips: int =
     return LogMel().to(device)(Bank(corpus, rows, device).render(draw, clips, torch.Generator(device).manual_seed(5)))
 
 
-def train_vae(corpus: Corpus, work: Path, settings: Settings, channels: tuple[int, ...] = (32, 64, 88),
+def train_vae(corpus: Corpus, work: Path, settings: Settings, channels: tuple[int, ...] = (24, 48, 96, 128),
               measured_clips: int = 512) -> Loop:
     """Train or go on training; writes `vae.pt` and, at the end, the finished autoencoder as the folder `vae/`."""
     device = pick_device(settings.device)
@@ -59,9 +60,9 @@ def train_vae(corpus: Corpus, work: Path, settings: Settings, channels: tuple[in
     held_out = held_out_mels(corpus, "test", device, min(64, measured_clips))
     for rng, generator in loop.steps():
         mel = log_mel(bank.render(sampler.draw(rng, settings.batch), settings.batch, generator))
-        start = int(rng.integers(0, mel.shape[2] - CROP_FRAMES + 1))
+        pieces = mel.unflatten(2, (-1, PIECE_FRAMES)).transpose(1, 2).flatten(0, 1)  # of every clip all its pieces
         with autocast(device):
-            error, kl = _loss(vae, mel[:, :, start:start + CROP_FRAMES], generator)
+            error, kl = _loss(vae, pieces.contiguous(memory_format=torch.channels_last), generator)
         optimiser.zero_grad(set_to_none=True)
         (error + KL_WEIGHT * kl).backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)

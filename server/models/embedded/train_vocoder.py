@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from .augment import Bank, Mixing, Sampler
 from .corpus import Corpus
 from .discriminators import Discriminators, discriminator_loss, generator_losses
+from .format import HOP
 from .loop import Loop, Settings, autocast, pick_device
-from .networks import HOP, LogMel, make_vocoder
+from .networks import LogMel, make_vocoder
 from .train_vae import mel_statistics
 
 SEGMENT_FRAMES = 96
@@ -39,7 +40,7 @@ class StftDistance(nn.Module):
 
 
 def _segments(audio: Tensor, mel: Tensor, per_clip: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random matching pieces: audio `[batch * per_clip, 15360]`, mel `[batch * per_clip, 96, 64]`."""
+    """Random matching pieces: audio `[batch * per_clip, 30720]`, mel `[batch * per_clip, 96, 64]`."""
     count = mel.shape[2] - SEGMENT_FRAMES
     start = torch.randint(0, count + 1, (len(audio) * per_clip, 1), device=audio.device, generator=generator)
     audio, mel = (x.repeat_interleave(per_clip, 0) for x in (audio, mel[:, 0]))
