@@ -21,8 +21,10 @@ MAY_IMPORT = {
     # A command that renders as a composer would and measures the result, so it stands above the methods.
     "server.models.embedded.evaluate": ("server",),
     "server.models": ("server.errors", "server.audio", "server.sampling", "server.models"),
-    "server.measure": ("server.audio", "server.measure"),
-    "server.methods": ("server.errors", "server.audio", "server.kinds", "server.measure", "server.sampling",
+    "server.measure.timbre": ("server.audio", "server.measure"),
+    # Renders as a composer would and measures the result, so it stands above the methods.
+    "server.measure": ("server",),
+    "server.methods": ("server.errors", "server.audio", "server.kinds", "server.measure.timbre", "server.sampling",
                        "server.models", "server.methods"),
     "server.kinds": ("server.errors", "server.kinds"),
     "server.errors": (),
@@ -34,7 +36,7 @@ MAY_IMPORT = {
     "bridge": (*CLIENT_SIDE, "plugin_host", "presets", "bridge"),
 }
 # Rooms where torch and what it brings may be imported; everywhere else the server answers before torch is loaded.
-WITH_TORCH = ("server.sampling", "server.models", "server.methods")
+WITH_TORCH = ("server.sampling", "server.models", "server.methods", "server.measure")
 HEAVY = {"torch", "diffusers", "transformers", "peft", "safetensors", "accelerate"}
 
 
