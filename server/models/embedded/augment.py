@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .corpus import Corpus, caption, item_weights
+from .captions import caption
+from .corpus import Corpus, item_weights
 from .format import CLIP_SAMPLES, ITEM_SAMPLES, SAMPLE_RATE
 
 SIZE = 262144  # transform length: clip plus room tail
@@ -40,7 +41,7 @@ class Sampler:
 
     def __init__(self, corpus: Corpus, rows: np.ndarray, mixing: Mixing) -> None:
         self.corpus, self.rows, self.mixing = corpus, rows, mixing
-        self.cumulative = np.cumsum(item_weights(corpus.items, rows))
+        self.cumulative = np.cumsum(item_weights(corpus, rows))
 
     def draw(self, rng: np.random.Generator, batch: int, varied: bool = True) -> Draw:
         """A batch of `batch` clips; `varied=False` leaves out pitch, colour and room."""
@@ -61,6 +62,14 @@ class Sampler:
         ]).astype(np.float32)
         return Draw(numbers, rows, clips, self._captions(rng, rows, clips, wet, batch))
 
+    def heard(self, draw: Draw, batch: int) -> Tensor:
+        """Which classes each clip of a draw holds: 0 or 1, float32 `[batch, classes in use]`."""
+        order = {index: k for k, index in enumerate(sorted(self.corpus.classes))}
+        shares = torch.zeros(batch, len(order))
+        for row, clip in zip(draw.rows, draw.clips, strict=True):
+            shares[clip, order[self.corpus.items[row]["class"]]] = 1
+        return shares
+
     def _captions(self, rng: np.random.Generator, rows: np.ndarray, clips: np.ndarray, wet: np.ndarray,
                   batch: int) -> list[str]:
         heard: list[list[dict]] = [[] for _ in range(batch)]
@@ -69,7 +78,8 @@ class Sampler:
             heard[clip].append(self.corpus.items[row])
             wet_clip[clip] |= is_wet
         dropped = rng.random(batch) < self.mixing.drop
-        return ["" if d else caption(rng, h, w) for d, h, w in zip(dropped, heard, wet_clip, strict=True)]
+        names = [[self.corpus.names[item["class"]] for item in clip] for clip in heard]
+        return ["" if d else caption(rng, h, n, w) for d, h, n, w in zip(dropped, heard, names, wet_clip, strict=True)]
 
 
 class Bank:

@@ -13,22 +13,23 @@ from pathlib import Path
 import numpy as np
 
 from .format import ITEM_SAMPLES, SAMPLE_RATE
-from .recordings import unpack
+from .recordings import classes_of, unpack
 from .scenes import SCENES
 from .synthesis import peak_normalise
 from .tones import TONES
-from .vocabulary import ADJECTIVES, CLASSES, NAMES, TEMPLATES
+from .vocabulary import CLASSES, described
 
 SPLITS = ("train", "judge", "test")
 SYNTHS = {**TONES, **SCENES}
-KINDS = ("synthesis", "recording", "soundfont")
+KINDS = ("synthesis", "recording", "soundfont", "speech")
+REAL = 2.0  # how much more a kind of real sound weighs in its class than its synthesis
 LOOPED = frozenset({"rain", "sea", "fire", "wind", "helicopter", "chainsaw", "engine", "insects", "noise texture", "drone",
                     "water", "clock"})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many clips each class gets per split, from synthesis and from its recorded takes."""
+    """How many clips each class gets per split, from synthesis and from each kind of recorded takes."""
 
     synthetic: tuple[int, int, int] = (1000, 60, 40)
     recorded: tuple[int, int, int] = (400, 60, 40)
@@ -36,12 +37,20 @@ class Plan:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Audio int16 `[items, 192000]` (memory-mapped) and one entry per item."""
+    """Audio int16 `[items, 192000]` (memory-mapped), one entry per item, and what the class numbers mean.
+
+    `classes` are the numbers of the classes in use; `known` describes all of them, as `vocabulary.described` does.
+    """
 
     audio: np.ndarray
     items: list[dict]
-
     classes: frozenset[int] = frozenset(range(len(CLASSES)))
+    known: tuple[dict, ...] = tuple(described(sound) for sound in CLASSES)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of every class, by its number."""
+        return tuple(sound["name"] for sound in self.known)
 
     def of_split(self, split: str) -> np.ndarray:
         """Indices of the items of one split, of the classes in use."""
@@ -50,15 +59,23 @@ class Corpus:
 
 
 def split_of_sources(entries: list[dict], seed: int) -> dict[tuple[int, str], str]:
-    """Split of each (class, source): a tenth to judge, a tenth to test, at least one each from four sources on."""
+    """Split of each (class, source): a tenth to judge, a tenth to test, at least one each from four sources on.
+
+    Of a family (one instrument by two soundfonts) at least one source stays for training.
+    """
     result = {}
-    for index in range(len(CLASSES)):
+    for index in sorted({e["class"] for e in entries}):
         for kind in KINDS:
-            sources = sorted({e["source"] for e in entries if e["class"] == index and e["kind"] == kind})
+            families = {e["source"]: e.get("family", "") for e in entries if e["class"] == index and e["kind"] == kind}
+            sources = sorted(families)
             np.random.default_rng([seed, index, KINDS.index(kind)]).shuffle(sources)
             held = 0 if len(sources) < 4 else max(1, round(len(sources) / 10))
-            for number, source in enumerate(sources):
-                result[index, source] = SPLITS[1] if number < held else SPLITS[2] if number < 2 * held else SPLITS[0]
+            left, free = Counter(families.values()), [SPLITS[1]] * held + [SPLITS[2]] * held
+            for source in sources:
+                family = families[source]
+                held_out = bool(free) and (not family or left[family] > 1)
+                result[index, source] = free.pop(0) if held_out else SPLITS[0]
+                left[family] -= held_out
     return result
 
 
@@ -94,7 +111,8 @@ def _sequence(rng: np.random.Generator, takes: list[np.ndarray]) -> np.ndarray:
     return out
 
 
-def _recorded(rng: np.random.Generator, flat: np.ndarray, pool: list[dict], number: int) -> tuple[np.ndarray, dict]:
+def _recorded(rng: np.random.Generator, flat: np.ndarray, pool: list[dict], number: int,
+              looped: bool) -> tuple[np.ndarray, dict]:
     """One clip from the takes of a class and split: alone, or short ones of the same phrases in sequence."""
     entry = pool[number % len(pool)]
 
@@ -106,98 +124,93 @@ def _recorded(rng: np.random.Generator, flat: np.ndarray, pool: list[dict], numb
         kin = [e for e in pool if e["phrases"] == entry["phrases"] and e["length"] < 2.2 * SAMPLE_RATE]
         chosen = [kin[i] for i in rng.integers(0, len(kin), 3)] if rng.random() < 0.5 else [entry]
         return _sequence(rng, [cut(e) for e in chosen]), entry
-    return _fit(rng, take, NAMES[entry["class"]] in LOOPED), entry
+    return _fit(rng, take, looped), entry
 
 
-def _jobs(entries: list[dict], plan: Plan, seed: int) -> list[tuple[str, str, int, int]]:
-    """Every item to make, as (split, kind, class, number)."""
+def _jobs(entries: list[dict], names: list[str], synthetic: bool, plan: Plan, seed: int) -> list[tuple[str, str, int, int]]:
+    """Every item to make, as (split, kind, class, number); a class without synthesis gets no fewer clips than others."""
     splits = split_of_sources(entries, seed)
     have = {(splits[e["class"], e["source"]], e["kind"], e["class"]) for e in entries}
     jobs = []
     for s, split in enumerate(SPLITS):
-        for index, name in enumerate(NAMES):
-            if name in SYNTHS:
+        for index, name in enumerate(names):
+            made = synthetic and name in SYNTHS
+            if made:
                 jobs += [(split, "synthesis", index, k) for k in range(plan.synthetic[s])]
-            for kind in ("recording", "soundfont"):
+            count = plan.recorded[s] if made else max(plan.recorded[s], plan.synthetic[s] if synthetic else 0)
+            for kind in KINDS[1:]:
                 if (split, kind, index) in have:
-                    jobs += [(split, kind, index, k) for k in range(plan.recorded[s])]
+                    jobs += [(split, kind, index, k) for k in range(count)]
     return jobs
 
 
 _state: dict = {}
 
 
-def _prepare(pack: Path | None, out: Path, seed: int, count: int) -> None:
+def _prepare(pack: Path | None, out: Path, seed: int, count: int, names: list[str]) -> None:
     """Give this worker process the recordings by split and the file to write into."""
     flat, entries = unpack(pack) if pack else (np.zeros(0, np.int16), [])
     splits, pools = split_of_sources(entries, seed), {}
     for entry in entries:
         pools.setdefault((splits[entry["class"], entry["source"]], entry["kind"], entry["class"]), []).append(entry)
-    _state.update(flat=flat, pools=pools, seed=seed,
+    for key in sorted(pools):  # so that a few clips of many takes are of all sources
+        np.random.default_rng([seed, len(pools[key])]).shuffle(pools[key])
+    _state.update(flat=flat, pools=pools, seed=seed, names=names,
                   audio=np.memmap(out / "audio.i16", np.int16, "r+", shape=(count, ITEM_SAMPLES)))
 
 
 def _make(numbered_job: tuple[int, tuple[str, str, int, int]]) -> dict:
     row, (split, kind, index, number) = numbered_job
     rng = np.random.default_rng([_state["seed"], SPLITS.index(split), index, KINDS.index(kind), number])
+    name = _state["names"][index]
     if kind == "synthesis":
-        audio, words = SYNTHS[NAMES[index]](rng, ITEM_SAMPLES, SAMPLE_RATE)
-        item = {"words": words, "source": f"synthesis-{split}-{NAMES[index]}-{number}", "phrases": CLASSES[index].phrases}
+        audio, words = SYNTHS[name](rng, ITEM_SAMPLES, SAMPLE_RATE)
+        item = {"words": words, "source": f"synthesis-{split}-{name}-{number}", "phrases": CLASSES[index].phrases}
     else:
-        audio, entry = _recorded(rng, _state["flat"], _state["pools"][split, kind, index], number)
+        audio, entry = _recorded(rng, _state["flat"], _state["pools"][split, kind, index], number, name in LOOPED)
         item = {"words": (), "source": entry["source"], "phrases": entry["phrases"]}
     _state["audio"][row] = np.round(peak_normalise(audio, 0.9) * 32767).astype(np.int16)
     return {"class": index, "kind": kind, "split": split, **item}
 
 
 def build(pack: Path | None, out: Path, seed: int, plan: Plan, workers: int = 1) -> Corpus:
-    """Make the corpus folder (`audio.i16`, `items.json`); the same for any number of workers."""
+    """Make the corpus folder (`audio.i16`, `items.json`); the same for any number of workers.
+
+    A pack with classes of its own (a person's folder) gets no synthesis.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    entries = unpack(pack)[1] if pack else []
-    jobs = _jobs(entries, plan, seed)
+    built_in = [described(sound) for sound in CLASSES]
+    known = classes_of(pack) if pack else built_in
+    names = [sound["name"] for sound in known]
+    jobs = _jobs(unpack(pack)[1] if pack else [], names, known == built_in, plan, seed)
     np.memmap(out / "audio.i16", np.int16, "w+", shape=(len(jobs), ITEM_SAMPLES)).flush()
-    setup = partial(_prepare, pack, out, seed, len(jobs))
+    setup = partial(_prepare, pack, out, seed, len(jobs), names)
     if workers == 1:
         setup()
         items = [_make(job) for job in enumerate(jobs)]
     else:
         with get_context("spawn").Pool(workers, initializer=setup) as pool:
             items = pool.map(_make, enumerate(jobs), chunksize=64)
-    (out / "items.json").write_text(json.dumps({"seed": seed, "items": items}), encoding="utf-8")
+    (out / "items.json").write_text(json.dumps({"seed": seed, "classes": known, "items": items}), encoding="utf-8")
     return load(out)
 
 
-def load(folder: Path, names: tuple[str, ...] = NAMES) -> Corpus:
-    """Open a corpus folder; `names` are the classes to use of it."""
-    items = json.loads((folder / "items.json").read_text(encoding="utf-8"))["items"]
+def load(folder: Path, names: tuple[str, ...] | None = None) -> Corpus:
+    """Open a corpus folder; `names` are the classes to use of it, None for all that it has."""
+    stored = json.loads((folder / "items.json").read_text(encoding="utf-8"))
+    items, known = stored["items"], tuple(stored["classes"])
     audio = np.memmap(folder / "audio.i16", np.int16, "c", shape=(len(items), ITEM_SAMPLES))
-    return Corpus(audio, items, frozenset(NAMES.index(name) for name in names))
+    there = {item["class"] for item in items}
+    wanted = frozenset(k for k, sound in enumerate(known) if (k in there if names is None else sound["name"] in names))
+    return Corpus(audio, items, wanted, known)
 
 
-def item_weights(items: list[dict], rows: np.ndarray) -> np.ndarray:
-    """Probability of each row: by class weight, then evenly over the kinds a class has, then over its items."""
-    keys = [(items[i]["class"], items[i]["kind"]) for i in rows]
-    count = Counter(keys)
-    kinds = {index: sum(key[0] == index for key in count) for index in {key[0] for key in count}}
-    weight = np.array([CLASSES[c].weight / kinds[c] / count[c, k] for c, k in keys])
+def item_weights(corpus: Corpus, rows: np.ndarray) -> np.ndarray:
+    """Probability of each row: by class weight, then by kind (real ones `REAL` times the synthesis), then evenly."""
+    keys = [(corpus.items[i]["class"], corpus.items[i]["kind"]) for i in rows]
+    count, share = Counter(keys), {key: 1.0 if key[1] == "synthesis" else REAL for key in set(keys)}
+    whole = Counter()
+    for (index, _), part in share.items():
+        whole[index] += part
+    weight = np.array([corpus.known[key[0]]["weight"] * share[key] / whole[key[0]] / count[key] for key in keys])
     return weight / weight.sum()
-
-
-def phrase(rng: np.random.Generator, item: dict, wet: bool) -> str:
-    """A noun phrase for one item: its class's or its own words, sometimes with adjectives that are true of it."""
-    noun = str(rng.choice([*item["phrases"], NAMES[item["class"]]]))
-    known = list(item["words"]) + (["wet"] if wet else [])
-    if known and rng.random() < 0.55:
-        words = [str(rng.choice(ADJECTIVES[w])) for w in rng.permutation(known)[:int(rng.integers(1, 3))]]
-        if rng.random() < 0.6 and not any(w.startswith("in ") for w in words):
-            article, bare = ("a ", noun[noun.index(" ") + 1:]) if noun.startswith(("a ", "an ")) else ("", noun)
-            return f"{article}{' '.join(words)} {bare}"
-        return f"{noun}, {', '.join(words)}"
-    return noun
-
-
-def caption(rng: np.random.Generator, items: list[dict], wet: bool) -> str:
-    """A caption of one to three items heard together."""
-    parts = [phrase(rng, item, wet) for item in items]
-    joined = str(rng.choice([" and ", " with ", ", "] if len(parts) == 2 else [" and ", ", "])).join(parts)
-    return str(rng.choice(TEMPLATES)).replace("{x}", joined) if len(parts) == 1 else joined

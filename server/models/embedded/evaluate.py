@@ -35,7 +35,7 @@ from .networks import LogMel
 from .picture import draw
 from .report import report
 from .train_vocoder import StftDistance
-from .vocabulary import CORE, EXAMPLES, NAMES
+from .vocabulary import CLASSES, NAMES
 
 PARTS = ("rebuild", "vocoder", "text")
 CLIP_S = 5.12
@@ -110,7 +110,7 @@ def vocoder(bench: Bench, per_class: int) -> dict:
 
 def prompts_of(names: Sequence[str]) -> list[tuple[str, str]]:
     """The card's prompts, one per class, of the classes given."""
-    return [(prompt, name) for prompt, name in EXAMPLES if name in names]
+    return [(prompt, name) for prompt, name in ((c.example, c.name) for c in CLASSES) if name in names]
 
 
 def generated(bench: Bench, prompt: str, trial: Trial, seed: int) -> Tensor:
@@ -196,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
     """Measure, print and write."""
     args = _parser().parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    corpus = load_corpus(args.corpus, CORE)
+    corpus = load_corpus(args.corpus)
     backbone = load(str(args.weights), device="cpu")
     assert isinstance(backbone, MelBackbone), "the recipe trains the AudioLDM layout"
     bench = Bench(backbone, corpus, even_rows(corpus, "test", args.per_class, seed=0))

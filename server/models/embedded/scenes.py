@@ -26,16 +26,6 @@ from .synthesis import (
 Take = tuple[Array, tuple[str, ...]]
 
 
-def breath(rng: Rng, n: int, sr: int) -> Take:
-    starts, out = onsets(rng, n, sr, 1, 5, 0.7), np.zeros(n, np.float32)
-    for start, stop in zip(starts, np.append(starts[1:], n), strict=True):
-        length = max(int((stop - start) * rng.uniform(0.6, 0.95)), 2000)
-        noise = moving_noise(rng, length, sr, slow_curve(rng, length, 2, 600, 2600), rng.uniform(0.5, 1.3), 0.05)
-        mouth = spectral_shape(noise, sr, log_uniform(rng, 350, 3800, 3), (200, 300, 500), (1, 0.8, 0.5))
-        place(out, (0.4 * noise + mouth) * swell(length, rng.uniform(0.1, 0.6), 0.5), start, rng.uniform(0.5, 1))
-    return out, ("slow",) if len(starts) < 3 else ("fast",)
-
-
 def noise_texture(rng: Rng, n: int, sr: int) -> Take:
     bright, kind = rng.uniform(0, 1), rng.integers(3)
     if kind == 0:
@@ -264,7 +254,7 @@ def scrape(rng: Rng, n: int, sr: int) -> Take:
 
 
 SCENES: dict[str, Callable[[Rng, int, int], Take]] = {
-    "breath": breath, "noise texture": noise_texture, "rumble": rumble, "water": water, "rain": rain,
+    "noise texture": noise_texture, "rumble": rumble, "water": water, "rain": rain,
     "thunder": thunder, "wind": wind, "sea": sea, "fire": fire, "birds": birds, "insects": insects, "engine": engine,
     "helicopter": helicopter, "clock": clock, "glass breaking": glass_breaking, "metal smash": metal_smash,
     "wood breaking": wood_breaking, "rubble": rubble, "explosion": explosion, "whoosh": whoosh, "scrape": scrape,

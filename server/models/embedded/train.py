@@ -1,6 +1,6 @@
 """The recipe's command: `python -m server.models.embedded.train STAGE ...`, one stage at a time, each resumable.
 
-    pack     --recordings DIR [--soundfont FILE.sf2] --pack DIR      recordings and instrument phrases, with credits
+    pack     --recordings DIR ... [--soundfont FILE.sf2 ...] --pack DIR   recordings and instrument phrases, with credits
     corpus   --pack DIR --corpus DIR [--synthetic N] [--workers N]   all clips, from the seed
     vae      --corpus DIR --work DIR --minutes M [--anneal]
     vocoder  --corpus DIR --work DIR --minutes M [--anneal]          may run beside vae and unet
@@ -20,14 +20,13 @@ from pathlib import Path
 from .augment import Mixing
 from .corpus import Plan, build, load
 from .loop import Settings, compact
-from .vocabulary import CORE, NAMES
+from .vocabulary import NAMES
 
 
 @dataclass(frozen=True)
 class Size:
-    """What is trained, and by default how: classes, channels of the networks, (batch, learning rate) of each stage."""
+    """What is trained, and by default how: channels of the networks, (batch, learning rate) of each stage."""
 
-    classes: tuple[str, ...]
     unet: tuple[int, ...]
     vocoder: int
     stages: dict[str, tuple[int, float]]
@@ -36,9 +35,9 @@ class Size:
 
 
 SIZES = {
-    "small": Size(CORE, (32, 64, 96), 128, {"vae": (8, 1e-3), "vocoder": (12, 6e-4), "unet": (16, 1e-3)},
+    "small": Size((32, 64, 96), 128, {"vae": (8, 1e-3), "vocoder": (12, 6e-4), "unet": (16, 1e-3)},
                   Mixing(0.15, 0.0), 0.997),
-    "full": Size(NAMES, (40, 80, 112), 192, {"vae": (96, 1e-3), "vocoder": (48, 3e-4), "unet": (512, 8e-4)},
+    "full": Size((40, 80, 112), 192, {"vae": (96, 1e-3), "vocoder": (48, 3e-4), "unet": (512, 8e-4)},
                  Mixing(), 0.999),
 }
 
@@ -46,13 +45,15 @@ SIZES = {
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=("pack", "corpus", "vae", "vocoder", "unet", "compact", "export", "credits"))
-    for name in ("recordings", "soundfont", "pack", "corpus", "work", "out"):
+    for name in ("pack", "corpus", "work", "out"):
         parser.add_argument(f"--{name}", type=Path)
+    for name in ("recordings", "soundfont"):
+        parser.add_argument(f"--{name}", type=Path, action="append", default=[], help="may be given several times")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--synthetic", type=int, default=1000, help="synthetic training clips per class")
-    parser.add_argument("--recorded", type=int, default=400, help="training clips per class from recordings")
-    parser.add_argument("--phrases", type=int, default=8, help="instrument phrases per soundfont program")
+    parser.add_argument("--synthetic", type=int, default=200, help="synthetic training clips per class")
+    parser.add_argument("--recorded", type=int, default=150, help="training clips per class from each kind of recording")
+    parser.add_argument("--phrases", type=int, default=12, help="instrument phrases per soundfont program")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--steps", type=int, default=1 << 60)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -71,9 +72,11 @@ def _parser() -> argparse.ArgumentParser:
 def _pack(args: argparse.Namespace) -> None:
     from . import recordings, soundfont
 
-    takes, entries = recordings.collect(args.recordings)
-    if args.soundfont:
-        more, described = soundfont.render(args.soundfont, args.phrases, args.seed)
+    takes, entries = [], []
+    parts = [(recordings.collect, (folder,)) for folder in args.recordings]
+    parts += [(soundfont.render, (font, args.phrases, args.seed)) for font in args.soundfont]
+    for collect, arguments in parts:
+        more, described = collect(*arguments)
         takes, entries = takes + more, entries + described
     recordings.pack(takes, entries, args.pack)
     print(f"{len(entries)} takes, {sum(map(len, takes)) / recordings.SAMPLE_RATE / 60:.1f} minutes in {args.pack}")
@@ -92,7 +95,7 @@ def _train(args: argparse.Namespace) -> None:
     batch, rate = size.stages[args.stage]
     settings = Settings(args.minutes, args.steps, args.device, args.seed, args.batch or batch, args.learning_rate or rate,
                         args.anneal, size.ema_decay)
-    corpus = load(args.corpus, size.classes)
+    corpus = load(args.corpus)
     if args.stage == "vae":
         train_vae(corpus, args.work, settings)
     elif args.stage == "vocoder":
@@ -115,7 +118,7 @@ def _credits(args: argparse.Namespace) -> None:
     from .credits import credits_of, write_credits
     from .recordings import unpack
 
-    lines = credits_of(unpack(args.pack)[1], SIZES[args.size].classes)
+    lines = credits_of(unpack(args.pack)[1], NAMES)
     write_credits(lines, args.out)
     print(f"{len(lines)} recordings in {args.out}")
 
@@ -126,7 +129,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.stage == "pack":
         _pack(args)
     elif args.stage == "corpus":
-        plan = Plan((args.synthetic, 60, 40), (args.recorded, 60, 40))
+        plan = Plan((args.synthetic, 40, 30), (args.recorded, 40, 30))
         built = build(args.pack, args.corpus, args.seed, plan, args.workers)
         print(f"{len(built.items)} clips in {args.corpus}")
     elif args.stage == "compact":
