@@ -12,15 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
+from .abstract import ABSTRACT
 from .format import ITEM_SAMPLES, SAMPLE_RATE
 from .recordings import classes_of, unpack
 from .scenes import SCENES
+from .strikes import STRIKES
 from .synthesis import peak_normalise
 from .tones import TONES
 from .vocabulary import CLASSES, described
 
 SPLITS = ("train", "judge", "test")
-SYNTHS = {**TONES, **SCENES}
+SYNTHS = {**ABSTRACT, **STRIKES, **TONES, **SCENES}
 KINDS = ("synthesis", "recording", "soundfont", "speech")
 REAL = 2.0  # how much more a kind of real sound weighs in its class than its synthesis
 LOOPED = frozenset({"rain", "sea", "fire", "wind", "helicopter", "chainsaw", "engine", "insects", "noise texture", "drone",

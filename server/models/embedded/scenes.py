@@ -1,61 +1,38 @@
-"""Synthetic sounds made of noise and events: weather, water, fire, creatures, machines, debris, whooshes.
+"""Synthetic sounds made of noise and events: weather, water, fire, creatures, machines, debris.
 
 Each function returns one take `[n]` and the adjectives (keys of `vocabulary.ADJECTIVES`) that are true of it.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 
 from .synthesis import (
     Array,
     Rng,
+    Synth,
+    Take,
     coloured_noise,
     harmonic,
     log_uniform,
-    lowpass,
     modes,
     moving_noise,
     onsets,
     place,
     slow_curve,
     spectral_shape,
-    swell,
 )
-
-Take = tuple[Array, tuple[str, ...]]
-
-
-def noise_texture(rng: Rng, n: int, sr: int) -> Take:
-    bright, kind = rng.uniform(0, 1), rng.integers(3)
-    if kind == 0:
-        return coloured_noise(rng, n, sr, 30, 8000, rng.choice([0, -3, -6])) * swell(n, 0.05, 0.05), ("smooth",)
-    centre = slow_curve(rng, n, int(rng.integers(1, 6)), *np.sort(log_uniform(rng, 250, 6500, 2)))
-    sound = moving_noise(rng, n, sr, centre, rng.uniform(0.1, 1.5), 0.01)
-    if kind == 2:
-        gate = slow_curve(rng, n, int(n / sr * log_uniform(rng, 2, 40))) ** 2
-        return sound * gate, ("rough",)
-    words = ("bright",) if centre.mean() > 2800 else ("dark",) if centre.mean() < 900 else ()
-    return sound * swell(n, rng.uniform(0.02, 0.6 * bright + 0.05), 0.2, 1), words
-
-
-def rumble(rng: Rng, n: int, sr: int) -> Take:
-    sound = coloured_noise(rng, n, sr, 22, log_uniform(rng, 50, 220), -2)
-    shape = slow_curve(rng, n, int(rng.integers(2, 14)), 0.1, 1)
-    return sound * shape, ("low", "dark")
 
 
 def water(rng: Rng, n: int, sr: int) -> Take:
     rate, out, size = log_uniform(rng, 1.5, 120), np.zeros(n, np.float32), int(0.12 * sr)
     t = np.arange(size) / sr
     for start in np.sort(rng.integers(0, n, max(2, int(rate * n / sr)))):
-        f0 = log_uniform(rng, 350, 3500)
+        f0 = log_uniform(rng, 350, 5500)
         rise = f0 * (1 + rng.uniform(0, 6) * t)
         drop = np.sin(2 * np.pi * np.cumsum(np.minimum(rise, 0.45 * sr)) / sr) * np.exp(-t * rng.uniform(30, 160))
         drop[:24] *= np.linspace(0, 1, 24)
         place(out, drop.astype(np.float32), start, log_uniform(rng, 0.05, 1))
     if rate > 30:
-        out += 0.1 * out.std() * coloured_noise(rng, n, sr, 400, 5000)
+        out += 0.1 * out.std() * coloured_noise(rng, n, sr, 400, 12000, -2)
     return out, ("dense", "fast") if rate > 40 else ("sparse",) if rate < 6 else ()
 
 
@@ -70,9 +47,9 @@ def _impulses(rng: Rng, n: int, rate: float, sr: int, spread: float) -> Array:
 def rain(rng: Rng, n: int, sr: int) -> Take:
     rate, roof = log_uniform(rng, 60, 4000), rng.random() < 0.4
     drops = _impulses(rng, n, rate, sr, 0.02)
-    centres = log_uniform(rng, 300, 1800, 5) if roof else log_uniform(rng, 1500, 7000, 5)
+    centres = log_uniform(rng, 300, 1800, 5) if roof else log_uniform(rng, 1500, 12000, 5)
     drops = spectral_shape(drops, sr, centres, centres * 0.5, rng.uniform(0.4, 1, 5))
-    bed = coloured_noise(rng, n, sr, 300, 7500, rng.uniform(-4, 0)) * slow_curve(rng, n, 8, 0.8, 1)
+    bed = coloured_noise(rng, n, sr, 300, 15500, rng.uniform(-4, 0)) * slow_curve(rng, n, 8, 0.8, 1)
     sound = drops / (drops.std() + 1e-9) + bed * rng.uniform(0.1, 1.2)
     return sound, ("hard", "dense") if rate > 1500 else ("soft", "sparse") if rate < 200 else ()
 
@@ -86,7 +63,7 @@ def thunder(rng: Rng, n: int, sr: int) -> Take:
         roll = slow_curve(rng, length, max(3, int(length / sr * 7))) ** 2 + 0.1
         place(out, body * roll * np.exp(-t / rng.uniform(0.8, 2.5)), start)
         if not far:
-            crack = coloured_noise(rng, length, sr, 100, 4000, -2) * np.exp(-t / rng.uniform(0.05, 0.35))
+            crack = coloured_noise(rng, length, sr, 100, 10000, -2) * np.exp(-t / rng.uniform(0.05, 0.35))
             tear = slow_curve(rng, length, max(3, int(length / sr * 60))) ** 3
             place(out, crack * tear, start, rng.uniform(0.8, 2.5))
     return out + 0.01 * coloured_noise(rng, n, sr, 50, 3000, -3), ("soft", "low") if far else ("hard",)
@@ -104,13 +81,23 @@ def wind(rng: Rng, n: int, sr: int) -> Take:
 
 
 def sea(rng: Rng, n: int, sr: int) -> Take:
-    t, period = np.arange(n) / sr, rng.uniform(2.5, 8)
-    phase = rng.uniform(0, 1)
-    wave = ((t / period + phase) % 1).astype(np.float32)
-    shape = np.where(wave < 0.35, (wave / 0.35) ** 2, ((1 - wave) / 0.65) ** 1.4) + 0.12
-    hiss = moving_noise(rng, n, sr, 500 + 2800 * shape, 1.6, 0.03) * shape
-    low = coloured_noise(rng, n, sr, 40, 400, -3) * (0.4 + shape) * rng.uniform(0.1, 0.7)
-    return hiss + low, ("slow",) if period > 5.5 else ()
+    period, out = rng.uniform(2.2, 8), np.zeros(n, np.float32)
+    near, at = rng.uniform(0, 1), -rng.uniform(0, 0.7) * period
+    while at < n / sr:
+        size, length_s = rng.uniform(0.4, 1), period * rng.uniform(1.1, 1.6)
+        length, rise = int(length_s * sr), rng.uniform(0.2, 0.45)
+        t = np.linspace(0, 1, length, dtype=np.float32)
+        shape = np.where(t < rise, (t / rise) ** 2.2, ((1 - t) / (1 - rise)) ** 1.8)
+        body = moving_noise(rng, length, sr, 350 + (1200 + 3000 * near) * shape, 1.5, 0.04) * shape
+        foam = coloured_noise(rng, length, sr, 1800, 14000, -1) * np.clip(t - rise, 0, 1) * shape * slow_curve(
+            rng, length, int(length_s * 25), 0.3, 1) * 4
+        thump = coloured_noise(rng, length, sr, 35, 220, -2) * np.exp(-0.5 * ((t - rise) / 0.09) ** 2)
+        wave = body + foam * rng.uniform(0.1, 0.6) * near + thump * rng.uniform(0, 0.7)
+        start = int(at * sr)
+        place(out, wave.astype(np.float32), start, size)
+        at += period * rng.uniform(0.75, 1.25)
+    bed = coloured_noise(rng, n, sr, 60, 6000, -4) * slow_curve(rng, n, 6, 0.5, 1)
+    return out + bed * rng.uniform(0.02, 0.15), ("slow",) if period > 5.5 else ()
 
 
 def fire(rng: Rng, n: int, sr: int) -> Take:
@@ -118,17 +105,17 @@ def fire(rng: Rng, n: int, sr: int) -> Take:
     cracks = np.zeros(n, np.float32)
     for start in rng.integers(0, n, int(rate * n / sr)):
         size = int(sr * log_uniform(rng, 0.002, 0.03))
-        burst = coloured_noise(rng, max(size, 24), sr, log_uniform(rng, 300, 2500), 7800)
+        burst = coloured_noise(rng, max(size, 24), sr, log_uniform(rng, 300, 4000), 15500)
         place(cracks, burst * np.exp(-np.arange(len(burst)) / (0.25 * len(burst))), start, log_uniform(rng, 0.03, 1))
     roar = coloured_noise(rng, n, sr, 40, 500, -4) * slow_curve(rng, n, 30, 0.4, 1) * rng.uniform(0.02, 0.25)
-    hiss = coloured_noise(rng, n, sr, 1500, 7000) * rng.uniform(0.0, 0.05)
+    hiss = coloured_noise(rng, n, sr, 1500, 15000) * rng.uniform(0.0, 0.05)
     return cracks + roar + hiss, ("dense",) if rate > 45 else ("sparse",) if rate < 14 else ()
 
 
 def birds(rng: Rng, n: int, sr: int) -> Take:
     out = np.zeros(n, np.float32)
     for _ in range(int(rng.integers(1, 4))):
-        base, level = log_uniform(rng, 1500, 5000), rng.uniform(0.3, 1)
+        base, level = log_uniform(rng, 1500, 7000), rng.uniform(0.3, 1)
         length, depth = log_uniform(rng, 0.03, 0.25), rng.uniform(0.03, 0.35)
         trill = rng.uniform(0, 1) < 0.4
         for phrase in onsets(rng, n, sr, 1, 5, 0.3):
@@ -139,7 +126,7 @@ def birds(rng: Rng, n: int, sr: int) -> Take:
                                + (0.06 * np.sin(2 * np.pi * 25 * t) if trill else 0))
                 tone = harmonic(np.minimum(bend, 0.46 * sr), np.array([1, rng.uniform(0, 0.2)]), sr) * np.hanning(size)
                 place(out, tone.astype(np.float32), phrase + int(k * size * rng.uniform(1.05, 1.6)), level)
-    return out + 0.004 * coloured_noise(rng, n, sr, 200, 6000, -3), ("high",)
+    return out + 0.004 * coloured_noise(rng, n, sr, 200, 12000, -3), ("high",)
 
 
 def insects(rng: Rng, n: int, sr: int) -> Take:
@@ -152,9 +139,9 @@ def insects(rng: Rng, n: int, sr: int) -> Take:
         else:
             pulse = np.clip(np.sin(2 * np.pi * log_uniform(rng, 12, 60) * t), 0, 1)
             phrase = (np.sin(2 * np.pi * log_uniform(rng, 0.4, 4) * t + rng.uniform(0, 6)) > rng.uniform(-1, 0.3))
-            tone = np.sin(2 * np.pi * log_uniform(rng, 2200, 6500) * t)
+            tone = np.sin(2 * np.pi * log_uniform(rng, 2200, 9000) * t)
             out += (tone * pulse * phrase * rng.uniform(0.3, 1)).astype(np.float32)
-    return out + 0.01 * coloured_noise(rng, n, sr, 1000, 7000), ("low",) if bees else ("high",)
+    return out + 0.01 * coloured_noise(rng, n, sr, 1000, 15000), ("low",) if bees else ("high",)
 
 
 def engine(rng: Rng, n: int, sr: int) -> Take:
@@ -164,7 +151,7 @@ def engine(rng: Rng, n: int, sr: int) -> Take:
     cylinder = harmonic(pitch / 4, rng.uniform(0.2, 1, 12), sr) * 0.3
     centres = log_uniform(rng, 80, 1500, 4)
     body = spectral_shape(pulses + cylinder, sr, centres, centres * 0.6, rng.uniform(0.3, 1, 4))
-    grit = coloured_noise(rng, n, sr, 200, 5000, -3) * (0.4 + np.clip(pulses / (pulses.std() + 1e-9), 0, 3))
+    grit = coloured_noise(rng, n, sr, 200, 12000, -3) * (0.4 + np.clip(pulses / (pulses.std() + 1e-9), 0, 3))
     sound = body / body.std() + grit * rng.uniform(0.03, 0.4)
     return np.tanh(sound), ("low", "slow") if rate < 30 else ("high", "fast") if rate > 80 else ()
 
@@ -173,20 +160,20 @@ def helicopter(rng: Rng, n: int, sr: int) -> Take:
     rate, t = rng.uniform(8, 22), np.arange(n) / sr
     phase = (t * rate + 0.3 * slow_curve(rng, n, 4)) % 1
     chop = np.exp(-phase * rng.uniform(4, 10)).astype(np.float32)
-    sound = coloured_noise(rng, n, sr, 40, log_uniform(rng, 300, 1500), -2) * chop
+    sound = coloured_noise(rng, n, sr, 40, log_uniform(rng, 300, 2500), -2) * chop
     turbine = harmonic(np.full(n, log_uniform(rng, 300, 1500)), np.array([1, 0.4, 0.2]), sr) * rng.uniform(0, 0.1)
     return (sound + turbine) * slow_curve(rng, n, 3, 0.5, 1), ("fast",) if rate > 16 else ()
 
 
 def clock(rng: Rng, n: int, sr: int) -> Take:
     out, step = np.zeros(n, np.float32), int(sr / rng.choice([1, 2, 2, 4, 5]))
-    frequency = log_uniform(rng, 1200, 6500, 8)
+    frequency = log_uniform(rng, 1200, 11000, 10)
     gains = (rng.uniform(0.6, 1), rng.uniform(0.3, 1))
     for k, start in enumerate(range(int(rng.integers(0, step)), n, step)):
-        tick = modes(frequency * (1 + 0.1 * (k % 2)), rng.uniform(0.2, 1, 8), np.full(8, rng.uniform(0.01, 0.05)),
+        tick = modes(frequency * (1 + 0.1 * (k % 2)), rng.uniform(0.2, 1, 10), np.full(10, rng.uniform(0.01, 0.05)),
                      int(0.08 * sr), sr, rng)
         place(out, tick, start, gains[k % 2])
-    return out + 0.003 * coloured_noise(rng, n, sr, 100, 5000), ()
+    return out + 0.003 * coloured_noise(rng, n, sr, 100, 10000), ()
 
 
 def _shards(rng: Rng, n: int, sr: int, low_hz: float, high_hz: float, t60_s: tuple[float, float], count: int,
@@ -194,7 +181,7 @@ def _shards(rng: Rng, n: int, sr: int, low_hz: float, high_hz: float, t60_s: tup
     """A break: a burst, then pieces that ring as they land, thinning out."""
     out = np.zeros(n, np.float32)
     impact = int(rng.uniform(0, 0.35) * sr)
-    burst = coloured_noise(rng, int(0.4 * sr), sr, low_hz * 0.3, min(high_hz * 1.5, 7900))
+    burst = coloured_noise(rng, int(0.4 * sr), sr, low_hz * 0.3, min(high_hz * 2, 15500))
     place(out, burst * np.exp(-np.arange(len(burst)) / (rng.uniform(0.02, 0.1) * sr)), impact, rng.uniform(0.5, 1.5))
     for delay in rng.exponential(spread_s, count):
         f0 = log_uniform(rng, low_hz, high_hz)
@@ -205,11 +192,11 @@ def _shards(rng: Rng, n: int, sr: int, low_hz: float, high_hz: float, t60_s: tup
 
 
 def glass_breaking(rng: Rng, n: int, sr: int) -> Take:
-    return _shards(rng, n, sr, 1600, 6000, (0.03, 0.5), int(rng.integers(20, 90)), rng.uniform(0.1, 0.7)), ("bright",)
+    return _shards(rng, n, sr, 1600, 9000, (0.03, 0.5), int(rng.integers(20, 90)), rng.uniform(0.1, 0.7)), ("bright",)
 
 
 def metal_smash(rng: Rng, n: int, sr: int) -> Take:
-    return _shards(rng, n, sr, 200, 3000, (0.08, 1.2), int(rng.integers(8, 40)), rng.uniform(0.1, 0.8)), ("hard",)
+    return _shards(rng, n, sr, 200, 5000, (0.08, 1.2), int(rng.integers(8, 40)), rng.uniform(0.1, 0.8)), ("hard",)
 
 
 def wood_breaking(rng: Rng, n: int, sr: int) -> Take:
@@ -218,7 +205,7 @@ def wood_breaking(rng: Rng, n: int, sr: int) -> Take:
 
 def rubble(rng: Rng, n: int, sr: int) -> Take:
     rocks = _shards(rng, n, sr, 80, 900, (0.01, 0.07), int(rng.integers(30, 120)), rng.uniform(0.3, 1.2))
-    dust = coloured_noise(rng, n, sr, 200, 4000, -3) * np.exp(-np.arange(n) / sr / rng.uniform(0.5, 1.5))
+    dust = coloured_noise(rng, n, sr, 200, 10000, -3) * np.exp(-np.arange(n) / sr / rng.uniform(0.5, 1.5))
     return rocks + dust * 0.1, ("low", "rough")
 
 
@@ -227,35 +214,15 @@ def explosion(rng: Rng, n: int, sr: int) -> Take:
     starts = onsets(rng, n, sr, 1, 4, 0.2)
     for start in starts:
         t, decay = np.arange(n - start) / sr, log_uniform(rng, 0.15, 1.6)
-        blast = coloured_noise(rng, len(t), sr, 25, 5000, -3) * np.exp(-t / (0.2 * decay))
+        blast = coloured_noise(rng, len(t), sr, 25, 12000, -3) * np.exp(-t / (0.2 * decay))
         boom = coloured_noise(rng, len(t), sr, 25, 220, -2) * np.exp(-t / decay) * slow_curve(rng, len(t), 40, 0.4, 1)
         place(out, np.tanh(2 * (blast + boom)), start, rng.uniform(0.5, 1))
     return out, ("hard", "low")
 
 
-def whoosh(rng: Rng, n: int, sr: int) -> Take:
-    out, starts = np.zeros(n, np.float32), onsets(rng, n, sr, 1, 4, 0.4)
-    for start in starts:
-        length = int(sr * log_uniform(rng, 0.25, 2.5))
-        peak = rng.uniform(0.3, 0.85)
-        shape = swell(length, peak, 1 - peak, 2)
-        centre = log_uniform(rng, 250, 900) * (1 + log_uniform(rng, 1, 6) * shape)
-        place(out, moving_noise(rng, length, sr, centre, rng.uniform(0.3, 0.9), 0.01) * shape, start)
-    return out, ("fast",) if len(starts) > 2 else ("swelling",)
-
-
-def scrape(rng: Rng, n: int, sr: int) -> Take:
-    stroke = slow_curve(rng, n, int(rng.integers(3, 14))) ** 1.5
-    grit = slow_curve(rng, n, int(n / sr * log_uniform(rng, 30, 250))) ** 2
-    centres = log_uniform(rng, 500, 6500, 5)
-    sound = spectral_shape(rng.standard_normal(n).astype(np.float32) * grit, sr, centres, centres * log_uniform(
-        rng, 0.03, 0.5), rng.uniform(0.3, 1, 5))
-    return lowpass(sound, sr, 7000, 1) * stroke, ("rough",)
-
-
-SCENES: dict[str, Callable[[Rng, int, int], Take]] = {
-    "noise texture": noise_texture, "rumble": rumble, "water": water, "rain": rain,
+SCENES: dict[str, Synth] = {
+    "water": water, "rain": rain,
     "thunder": thunder, "wind": wind, "sea": sea, "fire": fire, "birds": birds, "insects": insects, "engine": engine,
     "helicopter": helicopter, "clock": clock, "glass breaking": glass_breaking, "metal smash": metal_smash,
-    "wood breaking": wood_breaking, "rubble": rubble, "explosion": explosion, "whoosh": whoosh, "scrape": scrape,
+    "wood breaking": wood_breaking, "rubble": rubble, "explosion": explosion,
 }

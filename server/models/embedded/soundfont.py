@@ -8,7 +8,7 @@ import numpy as np
 from server.errors import InvalidOption
 
 from .format import SAMPLE_RATE
-from .tones import SCALES
+from .synthesis import SCALES
 from .vocabulary import NAMES
 
 # class, bank, program, lowest key, highest key, own phrases

@@ -128,7 +128,7 @@ def render(args: argparse.Namespace) -> list[dict[str, str]]:
     for number, (name, sex, make, credit) in enumerate(_speakers(args)):
         voice = None
         for k in range(args.each):
-            sentence = SENTENCES[(number * args.each + k) % len(SENTENCES)]
+            sentence = SENTENCES[(number * 5 + k) % len(SENTENCES)]
             path = args.out / f"{name}_{k}.wav"
             if not path.exists():
                 voice = voice or make()

@@ -3,10 +3,25 @@
 Everything is float32 mono `[samples]`, driven by one `numpy.random.Generator`, at any sample rate.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 Rng = np.random.Generator
 Array = np.ndarray
+Take = tuple[Array, tuple[str, ...]]
+Synth = Callable[[Rng, int, int], Take]  # (rng, samples, sample rate) -> a take and the adjectives true of it
+SCALES = ((0, 2, 4, 7, 9, 12), (0, 3, 5, 7, 10, 12), (0, 2, 3, 7, 8, 12), (0, 4, 7, 11, 12), (0, 1, 5, 7, 10, 12))
+
+
+def size_words(frequency_hz: float, low_hz: float, high_hz: float) -> tuple[str, ...]:
+    """"low" below `low_hz`, "high" above `high_hz`, nothing between."""
+    return ("low",) if frequency_hz < low_hz else ("high",) if frequency_hz > high_hz else ()
+
+
+def length_words(t60_s: float, short_s: float, long_s: float) -> tuple[str, ...]:
+    """"short" below `short_s`, "long" above `long_s`, nothing between."""
+    return ("short",) if t60_s < short_s else ("long",) if t60_s > long_s else ()
 
 
 def log_uniform(rng: Rng, low: float, high: float, size: int | None = None):
@@ -59,12 +74,26 @@ def note_envelope(n: int, sample_rate: int, attack_s: float, release_s: float) -
     return envelope
 
 
+def fast_length(n: int) -> int:
+    """The least number from `n` on with no prime factor above 5, which transforms fast."""
+    n = int(n)
+    best, power5 = 1 << max(n - 1, 1).bit_length(), 1
+    while power5 < best:
+        power35 = power5
+        while power35 < best:
+            best = min(best, power35 << max(0, (-(-n // power35) - 1).bit_length()))
+            power35 *= 3
+        power5 *= 5
+    return best
+
+
 def coloured_noise(rng: Rng, n: int, sample_rate: int, low_hz: float, high_hz: float, slope_db: float = 0.0) -> Array:
     """White noise, band-limited with soft edges, tilted by `slope_db` per octave around 1 kHz; unit RMS."""
-    spectrum = np.fft.rfft(rng.standard_normal(n).astype(np.float32))
-    hz = np.maximum(np.fft.rfftfreq(n, 1 / sample_rate), 1.0)
+    size = fast_length(n)
+    spectrum = np.fft.rfft(rng.standard_normal(size).astype(np.float32))
+    hz = np.maximum(np.fft.rfftfreq(size, 1 / sample_rate), 1.0)
     gain = (hz / 1000) ** (slope_db / 6.02) / (1 + (low_hz / hz) ** 4) / (1 + (hz / high_hz) ** 4)
-    noise = np.fft.irfft(spectrum * gain, n).astype(np.float32)
+    noise = np.fft.irfft(spectrum * gain, size)[:n].astype(np.float32)
     return noise / (noise.std() + 1e-9)
 
 
@@ -92,11 +121,12 @@ def moving_noise(rng: Rng, n: int, sample_rate: int, centre_hz: Array, width_oct
 
 def spectral_shape(signal: Array, sample_rate: int, centres_hz, widths_hz, gains) -> Array:
     """Sum of resonances (formants): each a Lorentzian of given centre, width and gain."""
-    hz = np.fft.rfftfreq(len(signal), 1 / sample_rate)
+    size = fast_length(len(signal))
+    hz = np.fft.rfftfreq(size, 1 / sample_rate)
     gain = np.zeros(len(hz))
     for centre, width, level in zip(centres_hz, widths_hz, gains, strict=True):
         gain += level / (1 + ((hz - centre) / (width / 2)) ** 2)
-    return np.fft.irfft(np.fft.rfft(signal) * gain, len(signal)).astype(np.float32)
+    return np.fft.irfft(np.fft.rfft(signal, size) * gain, size)[:len(signal)].astype(np.float32)
 
 
 def lowpass(signal: Array, sample_rate: int, cutoff_hz: float, order: int = 2) -> Array:
@@ -166,3 +196,14 @@ def peak_normalise(signal: Array, peak: float = 0.5) -> Array:
     """Without mean, largest magnitude `peak`."""
     signal = signal - signal.mean()
     return (signal * (peak / (np.abs(signal).max() + 1e-9))).astype(np.float32)
+
+
+def melody(rng: Rng, n: int, sample_rate: int, root_hz: float, least: int, most: int) -> Iterator[tuple[int, int, float]]:
+    """Notes as (start, length, frequency_hz) along a random scale, overlapping a little."""
+    scale = SCALES[rng.integers(len(SCALES))]
+    starts = onsets(rng, n, sample_rate, least, most, 0.7)
+    stops = np.append(starts[1:], n)
+    for start, stop in zip(starts, stops, strict=True):
+        length = int((stop - start) * rng.uniform(0.7, 1.1))
+        if length > 0.03 * sample_rate:
+            yield start, min(length, n - start), root_hz * 2 ** (rng.choice(scale) / 12)
