@@ -1,4 +1,4 @@
-"""Training clips on the device: pitch, time shift, tone colour, room and mixing of corpus items, in torch."""
+"""Training clips on the device: pitch, time shift, tone colour, room, mixing and damage of corpus items, in torch."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,11 @@ from torch import Tensor
 
 from .captions import caption
 from .corpus import Corpus, item_weights
+from .damage import KINDS, damage
 from .format import CLIP_SAMPLES, ITEM_SAMPLES, SAMPLE_RATE
 
 SIZE = 262144  # transform length: clip plus room tail
+ONE = 1 << 20  # one sample in the whole numbers that reading positions are counted in
 
 
 @dataclass(frozen=True)
@@ -18,22 +20,26 @@ class Draw:
     """One batch of clips before rendering: which items, where they go, and what is done to them.
 
     Per used item: `row`, `clip` (target), `gain` (linear), `ratio` (read speed), `start` (samples), `tilt`
-    (dB per octave), `bump_hz`, `bump_db`, `t60_s`, `wet` (0..1); per clip the `captions`.
+    (dB per octave), `bump_hz`, `bump_db`, `t60_s`, `wet` (0..1); per clip the `captions`, the `damage` (0 for none,
+    else one more than its place in `damage.KINDS`) and its `amount` (0..1).
     """
 
     numbers: np.ndarray
     rows: np.ndarray
     clips: np.ndarray
     captions: list[str]
+    damage: np.ndarray
+    amount: np.ndarray
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """Shares of clips with two and three items; share of empty captions."""
+    """Shares of clips with two and three items; share of empty captions; share of damaged clips."""
 
     two: float = 0.3
     three: float = 0.05
     drop: float = 0.12
+    damaged: float = 0.05
 
 
 class Sampler:
@@ -44,7 +50,7 @@ class Sampler:
         self.cumulative = np.cumsum(item_weights(corpus, rows))
 
     def draw(self, rng: np.random.Generator, batch: int, varied: bool = True) -> Draw:
-        """A batch of `batch` clips; `varied=False` leaves out pitch, colour and room."""
+        """A batch of `batch` clips; `varied=False` leaves out pitch, colour, room and damage."""
         kind = rng.random(batch)
         counts = 1 + (kind < self.mixing.two + self.mixing.three) + (kind < self.mixing.three)
         clips = np.repeat(np.arange(batch), counts)
@@ -60,7 +66,9 @@ class Sampler:
             rng.normal(0, 1.2, m) * varied, np.exp(rng.uniform(np.log(150), np.log(6000), m)),
             rng.normal(0, 3, m) * varied, rng.uniform(0.3, 2.5, m), np.where(wet, rng.uniform(0.15, 0.6, m), 0.0),
         ]).astype(np.float32)
-        return Draw(numbers, rows, clips, self._captions(rng, rows, clips, wet, batch))
+        hurt = (rng.random(batch) < self.mixing.damaged * varied) * rng.integers(1, len(KINDS) + 1, batch)
+        captions = self._captions(rng, rows, clips, wet, hurt)
+        return Draw(numbers, rows, clips, captions, hurt, rng.random(batch).astype(np.float32))
 
     def heard(self, draw: Draw, batch: int) -> Tensor:
         """Which classes each clip of a draw holds: 0 or 1, float32 `[batch, classes in use]`."""
@@ -71,15 +79,20 @@ class Sampler:
         return shares
 
     def _captions(self, rng: np.random.Generator, rows: np.ndarray, clips: np.ndarray, wet: np.ndarray,
-                  batch: int) -> list[str]:
+                  hurt: np.ndarray) -> list[str]:
+        batch = len(hurt)
         heard: list[list[dict]] = [[] for _ in range(batch)]
         wet_clip = np.zeros(batch, bool)
         for row, clip, is_wet in zip(rows, clips, wet, strict=True):
             heard[clip].append(self.corpus.items[row])
             wet_clip[clip] |= is_wet
         dropped = rng.random(batch) < self.mixing.drop
-        names = [[self.corpus.names[item["class"]] for item in clip] for clip in heard]
-        return ["" if d else caption(rng, h, n, w) for d, h, n, w in zip(dropped, heard, names, wet_clip, strict=True)]
+        captions = []
+        for k, items in enumerate(heard):
+            names = [self.corpus.names[item["class"]] for item in items]
+            said = caption(rng, items, names, bool(wet_clip[k]), KINDS[hurt[k] - 1] if hurt[k] else "")
+            captions.append("" if dropped[k] else said)
+        return captions
 
 
 class Bank:
@@ -108,16 +121,28 @@ class Bank:
         level = clip.square().mean(1, keepdim=True).sqrt()
         clip = clip * gain / (level + 0.1 * clip.abs().amax(1, keepdim=True) + 1e-6)
         mixed = torch.zeros(batch, CLIP_SAMPLES, device=self.device).index_add_(0, self._to_device(draw.clips), clip)
+        for number in sorted(set(draw.damage.tolist()) - {0}):
+            hurt = self._to_device(np.flatnonzero(draw.damage == number))
+            amount = self._to_device(draw.amount)[hurt][:, None]
+            mixed[hurt] = damage(mixed[hurt], KINDS[number - 1], amount, generator)
         mixed = mixed - mixed.mean(1, keepdim=True)
         return mixed * (peak / (mixed.abs().amax(1, keepdim=True) + 1e-6))
 
     def _resampled(self, audio: Tensor, ratio: Tensor, start: Tensor) -> Tensor:
-        """Read at `start + ratio * n` from audio oversampled twice, linearly; `ratio > 1` raises the pitch."""
-        twice = torch.fft.irfft(torch.fft.rfft(audio), 2 * ITEM_SAMPLES) * 2
-        position = (2 * (start + ratio * torch.arange(CLIP_SAMPLES, device=self.device))).clamp(max=2 * ITEM_SAMPLES - 2)
-        index = position.long()
-        blend = position - index
-        return twice.gather(1, index) * (1 - blend) + twice.gather(1, index + 1) * blend
+        """Read at `start + ratio * n` from audio oversampled twice, by cubics; `ratio > 1` raises the pitch.
+
+        What a raised pitch would push beyond the band is taken out first.
+        """
+        bins = torch.arange(ITEM_SAMPLES // 2 + 1, device=self.device)
+        spectrum = torch.fft.rfft(audio) * (bins * ratio < 0.995 * ITEM_SAMPLES / 2)
+        twice = torch.fft.irfft(spectrum, 2 * ITEM_SAMPLES) * 2
+        step, first = (2 * ONE * ratio).long(), (2 * ONE * start).long()  # whole numbers: float32 would jitter
+        position = (first + step * torch.arange(CLIP_SAMPLES, device=self.device)).clamp(ONE, (2 * ITEM_SAMPLES - 3) * ONE)
+        index = position // ONE
+        x = (position % ONE).float() / ONE
+        before, at, after, later = (twice.gather(1, index + k) for k in (-1, 0, 1, 2))
+        slope, bend = 0.5 * (after - before), before - 2.5 * at + 2 * after - 0.5 * later
+        return at + x * (slope + x * (bend + x * (0.5 * (later - before) + 1.5 * (at - after))))
 
     def _coloured(self, clip: Tensor, tilt: Tensor, bump_hz: Tensor, bump_db: Tensor, t60: Tensor, wet: Tensor,
                   generator: torch.Generator) -> Tensor:

@@ -25,6 +25,8 @@ SPLITS = ("train", "judge", "test")
 SYNTHS = {**ABSTRACT, **STRIKES, **TONES, **SCENES}
 KINDS = ("synthesis", "recording", "soundfont", "speech")
 REAL = 2.0  # how much more a kind of real sound weighs in its class than its synthesis
+ENOUGH = 8  # recordings of fewer sources weigh less, so that one recording is not half a class
+FROM_TAKE = 12  # most clips made of one take
 LOOPED = frozenset({"rain", "sea", "fire", "wind", "helicopter", "chainsaw", "engine", "insects", "noise texture", "drone",
                     "water", "clock"})
 
@@ -132,7 +134,7 @@ def _recorded(rng: np.random.Generator, flat: np.ndarray, pool: list[dict], numb
 def _jobs(entries: list[dict], names: list[str], synthetic: bool, plan: Plan, seed: int) -> list[tuple[str, str, int, int]]:
     """Every item to make, as (split, kind, class, number); a class without synthesis gets no fewer clips than others."""
     splits = split_of_sources(entries, seed)
-    have = {(splits[e["class"], e["source"]], e["kind"], e["class"]) for e in entries}
+    have = Counter((splits[e["class"], e["source"]], e["kind"], e["class"]) for e in entries)
     jobs = []
     for s, split in enumerate(SPLITS):
         for index, name in enumerate(names):
@@ -141,8 +143,7 @@ def _jobs(entries: list[dict], names: list[str], synthetic: bool, plan: Plan, se
                 jobs += [(split, "synthesis", index, k) for k in range(plan.synthetic[s])]
             count = plan.recorded[s] if made else max(plan.recorded[s], plan.synthetic[s] if synthetic else 0)
             for kind in KINDS[1:]:
-                if (split, kind, index) in have:
-                    jobs += [(split, kind, index, k) for k in range(count)]
+                jobs += [(split, kind, index, k) for k in range(min(count, FROM_TAKE * have[split, kind, index]))]
     return jobs
 
 
@@ -208,10 +209,13 @@ def load(folder: Path, names: tuple[str, ...] | None = None) -> Corpus:
 
 
 def item_weights(corpus: Corpus, rows: np.ndarray) -> np.ndarray:
-    """Probability of each row: by class weight, then by kind (real ones `REAL` times the synthesis), then evenly."""
+    """Probability of each row: by class weight, then by kind (real ones up to `REAL` times the synthesis), then evenly."""
     keys = [(corpus.items[i]["class"], corpus.items[i]["kind"]) for i in rows]
-    count, share = Counter(keys), {key: 1.0 if key[1] == "synthesis" else REAL for key in set(keys)}
-    whole = Counter()
+    count, sources, whole = Counter(keys), {}, Counter()
+    for key, row in zip(keys, rows, strict=True):
+        sources.setdefault(key, set()).add(corpus.items[row]["source"])
+    share = {key: {"synthesis": 1.0, "recording": REAL * min(1.0, len(sources[key]) / ENOUGH)}.get(key[1], REAL)
+             for key in sources}
     for (index, _), part in share.items():
         whole[index] += part
     weight = np.array([corpus.known[key[0]]["weight"] * share[key] / whole[key[0]] / count[key] for key in keys])

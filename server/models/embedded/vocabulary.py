@@ -207,7 +207,8 @@ ADJECTIVES: dict[str, tuple[str, ...]] = {
 
 # Words for what is done to a whole clip, the damages that restoration undoes: always said when it was done.
 DAMAGES: dict[str, tuple[str, ...]] = {
-    "band": ("muffled", "through a telephone", "narrow band"),
+    "muffled": ("muffled", "heard through a wall"),
+    "telephone": ("through a telephone", "narrow band"),
     "clipped": ("clipped", "distorted", "clipped and distorted"),
     "noisy": ("noisy recording", "with background noise", "hissing recording"),
     "hall": ("in a large hall", "in a cathedral", "far away in a hall"),
