@@ -31,7 +31,6 @@ class Sound:
         licence, address: of the source.
         sha256: of the file's bytes as the source ships them.
         rate: Hz, as recorded: nothing is heard above half of it.
-        rendered: made by playing a soundfont; else a recording as it is.
     """
 
     path: Path
@@ -41,7 +40,6 @@ class Sound:
     address: str
     sha256: str
     rate: int
-    rendered: bool = False
 
     def clip(self, sample_rate: int, seconds: float | None = None) -> Clip:
         """Mono at `sample_rate` without the silence at its ends; cut, or filled up with silence, to `seconds`."""

@@ -118,9 +118,13 @@ class MelBackbone(PredictingBackbone):
         mel = self.decode_mel(latents)
         n_full = mel.shape[1] * self.mel.hop
         assert 0 < n_samples <= n_full, "latents are shorter than the clip"
-        audio = self._vocode(mel)
+        return self.vocode(mel)[:, None, :n_samples]
+
+    def vocode(self, mel: Tensor) -> Tensor:
+        """Audio [batch, frames * hop] of log-mel frames [batch, frames, n_mels], without delay, its levels corrected."""
+        n_full, audio = mel.shape[1] * self.mel.hop, self._vocode(mel)
         audio = F.pad(audio, (0, max(0, self.delay + n_full - audio.shape[-1])))[:, self.delay : self.delay + n_full]
-        return toward_mel(audio, mel, self.mel, self.mel_passes)[:, None, :n_samples]
+        return toward_mel(audio, mel, self.mel, self.mel_passes)
 
     def _vocode(self, mel: Tensor) -> Tensor:
         return self.parts.vocoder(mel)
