@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A toy mel model, a few synthetic sounds in the place of held-out ones, and the bench of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from server.audio import Clip, write_clip
+from server.measure import held_out
+from server.measure.bench import Bench
+from server.measure.held_out import HeldOut, Sound
+from server.measure.studio import Studio
+from server.models import tiny
+from server.models.loading import load
+
+RATE = 16000
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Toy networks on one thread: on a busy machine several spend their time waiting for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """The real AudioLDM classes at toy size, with job kinds in this process."""
+    folder = tiny.build("audioldm", tmp_path_factory.mktemp("tiny") / "audioldm")
+    with Studio(load(str(folder), device="cpu")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> HeldOut:
+    """Two sounds of half a second of each of three classes, read back from their table."""
+    folder = tmp_path_factory.mktemp("held-out")
+    rng, time_s = np.random.default_rng(0), np.arange(RATE // 2) / RATE
+    made = {"rain": lambda k: 0.1 * rng.normal(size=len(time_s)),
+            "flute": lambda k: 0.4 * np.sin(2 * np.pi * (440 + 60 * k) * time_s),
+            "drum": lambda k: 0.5 * np.sin(2 * np.pi * 80 * time_s) * np.exp(-(12 + k) * time_s)}
+    entries = []
+    for name, make in made.items():
+        for k in range(2):
+            path = folder / f"{name}-{k}.wav"
+            write_clip(path, Clip(make(k)[None], RATE))
+            entries.append(Sound(path, name, f"source-{k}", "CC0-1.0", "", "0" * 64, RATE))
+    held_out.save(folder, entries)
+    return held_out.load(folder)
+
+
+@pytest.fixture
+def bench(studio: Studio, sounds: HeldOut, tmp_path: Path) -> Bench:
+    return Bench(studio, tmp_path, held_out=sounds, seed=5)
