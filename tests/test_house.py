@@ -18,8 +18,6 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 CLIENT_SIDE = ("server.errors", "server.protocol", "server.client", "server.kinds", "server.audio")
 MAY_IMPORT = {
     "server.sampling": ("server.errors", "server.sampling"),
-    # A command that renders as a composer would and measures the result, so it stands above the methods.
-    "server.models.embedded.evaluate": ("server",),
     "server.models": ("server.errors", "server.audio", "server.sampling", "server.models"),
     "server.measure.timbre": ("server.audio", "server.measure"),
     # Renders as a composer would and measures the result, so it stands above the methods.

@@ -8,26 +8,30 @@ from collections.abc import Sequence
 
 import torch
 
+from server.audio import Clip
 from server.measure import judge as judges
 from server.measure import mel_frames
 from server.measure.bench import Bench, Finding
 from server.measure.generated import Plan, generated
+from server.measure.picture import Pair, draw
+from server.measure.probes import probes
 from server.measure.prompts import prompt_of
 
 AIM, AIM_ON_CPU = 0.75, 0.5
 CONFUSIONS = 12
+PICTURE = "real_and_generated.png"
 
 
 def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = None) -> dict:
-    """Top-1 and top-3 per class, per group and over all, and what was heard instead.
+    """Top-1 and top-3 per class, per group and over all, and what was heard instead; a picture of real and generated clips.
 
     Raises:
         NotMeasured: there is no corpus to teach the judge with.
     """
     plan = plan or Plan()
     told = judges.judge_of(bench, judge)
-    rows = []
-    for name, clips in generated(bench, told.names, plan).items():
+    rows, clips_of = [], generated(bench, told.names, plan)
+    for name, clips in clips_of.items():
         scores = told.scores(mel_frames.of_clips(clips))
         ranked = [[told.names[k] for k in order[:3]] for order in scores.argsort(1, descending=True).tolist()]
         wanted = told.names.index(name)
@@ -35,8 +39,18 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
                      "heard": [order[0] for order in ranked],
                      "top1": sum(order[0] == name for order in ranked), "top3": sum(name in order for order in ranked),
                      "probability": round(float(torch.exp(scores[:, wanted]).mean()), 4)})
+    _draw(bench, clips_of)
     return {"chance": round(1 / len(told.names), 4), "steps": plan.steps, "seconds": plan.seconds, "seed": bench.seed,
             **_total(rows), "groups": _groups(bench, rows), "classes": rows, "confusions": _confusions(rows)}
+
+
+def _draw(bench: Bench, clips_of: dict[str, list[Clip]]) -> None:
+    """The first generated clip of every class under a real one."""
+    real = {probe.class_name: probe for probe in reversed(probes(bench, 1))}
+    draw(bench.folder / PICTURE, [
+        Pair(f"{name}: {'held-out' if real[name].sound else 'corpus'}" if name in real else "",
+             real[name].clip if name in real else None, f"{name}: generated", clips[0])
+        for name, clips in clips_of.items()])
 
 
 def _total(rows: Sequence[dict]) -> dict:

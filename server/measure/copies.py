@@ -10,19 +10,17 @@ own test split, which is of the same making and so the nearer of the two.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from server.audio import Clip
 from server.measure import mel_frames
 from server.measure.bench import Bench, Finding
 from server.measure.generated import Plan, generated
+from server.measure.picture import Pair, draw
 from server.measure.probes import of_row, of_sound, rows_of
 from server.models.embedded.corpus import Corpus
 from server.models.mel import MelSpec, log_mel
@@ -64,7 +62,8 @@ def measure(bench: Bench, plan: Plan | None = None, unseen_clips: int = UNSEEN_C
     if nearest is not None:
         twin = of_row(corpus, nearest[3])
         figures["nearest"] = {"class": nearest[1], "distance": nearest[0], "training_clip": twin.title, "picture": PICTURE}
-        draw(bench.folder / PICTURE, nearest[2], twin.clip, f"{nearest[1]}: generated", twin.title, nearest[0])
+        draw(bench.folder / PICTURE, [Pair(f"{nearest[1]}: generated", nearest[2],
+                                           f"{twin.title}: distance {nearest[0]:.2f}", twin.clip)])
     return figures
 
 
@@ -126,21 +125,6 @@ def _nearest(known: Tensor, clip: Clip) -> tuple[float, int]:
 def clip_samples(clip: Clip) -> int:
     """The clip's own length at 32 kHz, at most that of a training clip: it is not heard again here."""
     return min(round(clip.duration_s * COARSE.sample_rate), 6 * COARSE.sample_rate)
-
-
-def draw(path: Path, made: Clip, twin: Clip, made_title: str, twin_title: str, distance: float) -> None:
-    """The nearest pair as mel spectrograms above one another."""
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axis, clip, title in zip(figure.subplots(2, 1), (made, twin), (made_title, twin_title), strict=True):
-        mel = log_mel(mel_frames.audio_of([clip], min(clip_samples(clip), mel_frames.N_SAMPLES) // 320 * 320),
-                      mel_frames.SPEC)[0]
-        axis.imshow(mel.T.numpy(), origin="lower", aspect="auto", vmin=-9, vmax=1, cmap="magma",
-                    extent=(0, len(mel) * 0.01, 0, mel.shape[1]))
-        axis.set_title(title, fontsize=9)
-        axis.set_ylabel("mel band")
-    figure.suptitle(f"The nearest of all generated clips and its training clip: distance {distance:.2f}", fontsize=10)
-    figure.savefig(path, dpi=90)
 
 
 def findings(figures: dict) -> list[Finding]:

@@ -27,6 +27,7 @@ import soundfile
 
 from server.measure.held_out import HeldOut, Sound, load, save
 from server.measure.held_out_sources import AT_MOST, SOURCES, Source
+from server.models.embedded.held_out import add
 
 SHORTEST_S, LONGEST_S = 0.1, 120.0
 SUFFIXES = (".wav", ".ogg", ".oga", ".mp3", ".flac", ".au")
@@ -160,6 +161,11 @@ def _evenly(paths: list[str], count: int) -> list[str]:
     return [paths[index] for index in np.unique(np.linspace(0, len(paths) - 1, min(count, len(paths))).round().astype(int))]
 
 
+def list_hashes(held_out: HeldOut, path: Path) -> int:
+    """Add the sounds to the list of files that training refuses; the number of new ones."""
+    return add(((sound.path, f"{sound.source}: {sound.path.name[9:]}") for sound in held_out.sounds), path)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Fetch, unpack and say what came of it."""
     parser = argparse.ArgumentParser(prog="python -m server.measure.fetch", description=__doc__,
@@ -172,6 +178,8 @@ def main(argv: list[str] | None = None) -> None:
         sounds = held_out.of(name)
         print(f"{name:16} {len(sounds):4} sounds of {len({sound.source for sound in sounds}):2} sources")
     print(f"{len(held_out.sounds)} sounds of {len(held_out.classes())} classes in {arguments.folder}")
+    if arguments.hashes:
+        print(f"{list_hashes(held_out, arguments.hashes)} new hashes in {arguments.hashes}")
     if missing:
         print(f"not to be had: {', '.join(missing)}")
 
