@@ -5,7 +5,7 @@ Layouts: one subfolder per label; or sound files side by side, whose names witho
 """
 
 import csv
-import hashlib
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -17,10 +17,10 @@ from server.errors import InvalidOption
 
 from . import held_out
 from .format import SAMPLE_RATE
-from .recordings import pack, read_mono
+from .recordings import LONGEST_S, pack, read_mono
 
 ENDINGS = frozenset(f".{name.lower()}" for name in (*soundfile.available_formats(), "aif", "oga", "opus", "mp3"))
-SHORTEST_S = 0.05
+SHORTEST_S, LONGEST_FILE_S = 0.05, 600.0
 
 
 def label_of(path: Path, folder: Path) -> str:
@@ -49,8 +49,8 @@ def _captions(folder: Path) -> dict[str, str]:
 def collect_folder(folder: Path) -> tuple[list[np.ndarray], list[dict]]:
     """All readable sounds under a folder as takes (float32 mono, 32 kHz) with their entries, in a fixed order.
 
-    Entries carry `name`, the label, instead of a class number. Raises `InvalidOption` where there is no folder, no
-    readable sound in it, or a held-out sound among them.
+    Entries carry `name`, the label, instead of a class number. A long file gives several takes, of its first ten
+    minutes. Raises `InvalidOption` where there is no folder, no readable sound in it, or a held-out sound among them.
     """
     if not folder.is_dir():
         raise InvalidOption(f"{folder} is not a folder. Give a folder with sounds: one subfolder per label, "
@@ -60,7 +60,7 @@ def collect_folder(folder: Path) -> tuple[list[np.ndarray], list[dict]]:
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in ENDINGS):
         held_out.refuse(path, refused)
         try:
-            take = read_mono(path)
+            take = read_mono(path, longest_s=LONGEST_FILE_S)
         except (soundfile.LibsndfileError, RuntimeError):
             unread.append(path.name)
             continue
@@ -68,11 +68,12 @@ def collect_folder(folder: Path) -> tuple[list[np.ndarray], list[dict]]:
             unread.append(path.name)
             continue
         file, label = path.relative_to(folder).as_posix(), label_of(path, folder)
-        phrases = (captions[file],) if file in captions else (label,)
-        takes.append(take)
-        entries.append({"name": label, "phrases": phrases, "kind": "recording", "words": (),
-                        "source": f"own-{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}", "file": file,
-                        "title": path.stem, "author": "", "licence": "own", "address": ""})
+        entry = {"name": label, "phrases": (captions[file],) if file in captions else (label,), "kind": "recording",
+                 "words": (), "source": f"own-{held_out.digest(path)[:16]}", "file": file, "title": path.stem,
+                 "author": "", "licence": "own", "address": ""}
+        parts = math.ceil(len(take) / (LONGEST_S * SAMPLE_RATE))
+        takes += np.array_split(take, parts)
+        entries += [entry] * parts
     if not takes:
         tried = f" Not readable, or silent: {', '.join(unread[:5])}." if unread else ""
         raise InvalidOption(f"No readable sound was found in {folder}.{tried} "

@@ -22,7 +22,7 @@ from server.models.loading import load
 from server.models.mel_backbone import MelBackbone
 
 CLASSES = ("struck metal", "drone", "rain")
-PLAN = Plan(synthetic=(2, 1, 2))
+PLAN = Plan(synthetic=(2, 1, 2), classes=CLASSES)
 VAE_CHANNELS, UNET_CHANNELS, VOCODER_CHANNELS = (8, 16, 16), (16, 32, 32), 16
 
 
@@ -82,3 +82,29 @@ def weights(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model(weights: Path) -> MelBackbone:
     """The backbone of that folder, by the project's own loader."""
     return load(str(weights), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of six narrow layers, never trained, with a word-piece tokenizer, in the files of all-MiniLM-L6-v2."""
+    from string import ascii_lowercase, digits
+
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("bert")
+    letters = [*ascii_lowercase, *digits, *",.-'"]
+    words = "the of a in to metal struck plate dark bright drone rain heavy light roof sound gong hum dull wall".split()
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters), *words,
+              "##ing", "##ed", "##ness"]
+    core = Tokenizer(models.WordPiece({piece: k for k, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    core.normalizer, core.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    core.decoder = decoders.WordPiece()
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    core.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(pieces), hidden_size=16, num_hidden_layers=6, num_attention_heads=2,
+                        intermediate_size=24, max_position_embeddings=160, initializer_range=0.5)
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from server.models.embedded import recordings
+from server.errors import InvalidOption
+from server.models.embedded import held_out, recordings
+from server.models.embedded.vocabulary import NAMES
 
 FIELDS = ("file", "label", "title", "author", "licence", "source")
 
@@ -51,14 +53,27 @@ def test_one_upload_is_one_source(file: str, address: str, source: str) -> None:
     assert recordings.source_of(file, address) == source
 
 
+def test_a_held_out_file_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path, ["CC0", "CC0"])
+    monkeypatch.setattr(held_out, "LIST", tmp_path / "held_out.txt")
+    held_out.add([(folder / "dogs" / "1.wav", "a dog of the evaluation")])
+    with pytest.raises(InvalidOption, match=r"1\.wav is held out for evaluation \(a dog of the evaluation\)"):
+        recordings.collect(folder)
+
+
+def test_one_voice_is_one_source(tmp_path: Path) -> None:
+    assert recordings.source_of("b_3.wav", "https://example.org/tool#voice-am_liam") == "voice-am_liam"
+
+
 def test_silence_at_both_ends_is_cut_and_long_takes_end(tmp_path: Path) -> None:
-    audio = np.zeros(48000, np.float32)
-    audio[16000:32000] = 0.5 * np.sin(np.arange(16000) * 0.1)
-    soundfile.write(tmp_path / "a.wav", audio, 16000)
-    assert 16000 <= len(recordings.read_mono(tmp_path / "a.wav")) <= 16000 + 80 + 800
-    soundfile.write(tmp_path / "long.wav", np.full(20 * 16000, 0.3, np.float32), 16000)
-    assert len(recordings.read_mono(tmp_path / "long.wav")) == recordings.LONGEST_S * 16000
-    soundfile.write(tmp_path / "silent.wav", np.zeros(16000, np.float32), 16000)
+    rate = recordings.SAMPLE_RATE
+    audio = np.zeros(3 * rate, np.float32)
+    audio[rate:2 * rate] = 0.5 * np.sin(np.arange(rate) * 0.1)
+    soundfile.write(tmp_path / "a.wav", audio, rate)
+    assert rate <= len(recordings.read_mono(tmp_path / "a.wav")) <= rate + 160 + 1600
+    soundfile.write(tmp_path / "long.wav", np.full(20 * rate, 0.3, np.float32), rate)
+    assert len(recordings.read_mono(tmp_path / "long.wav")) == recordings.LONGEST_S * rate
+    soundfile.write(tmp_path / "silent.wav", np.zeros(rate, np.float32), rate)
     assert len(recordings.read_mono(tmp_path / "silent.wav")) == 0
 
 
@@ -70,4 +85,5 @@ def test_a_pack_gives_its_takes_back(tmp_path: Path) -> None:
     assert [(e["class"], e["start"], e["length"]) for e in entries] == [(0, 0, 16000), (1, 16000, 16000)]
     for take, entry in zip(takes, entries, strict=True):
         heard = audio[entry["start"]:entry["start"] + entry["length"]] / 32768
-        assert np.abs(heard - 0.9 * take)[800:-800].mean() < 0.02
+        np.testing.assert_allclose(heard, 0.9 * take, atol=1e-4)
+    assert [sound["name"] for sound in recordings.classes_of(tmp_path)] == list(NAMES)
