@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -89,7 +89,7 @@ def judge_of(bench: Bench, plan: Plan | None = None) -> Judge:
     names = [corpus.names[index] for index in sorted(corpus.classes)]
     sounds = [sound for sound in (bench.held_out.sounds if bench.held_out else ()) if sound.class_name in names]
     half = halves(sounds, bench.seed)
-    path = bench.folder / f"judge-{_key(bench, plan, sounds)}.pt"
+    path = bench.folder / f"judge-{_key(bench, plan, names, sounds)}.pt"
     if path.exists():
         kept = torch.load(path, weights_only=True)
         ears = tuple(MelClassifier(len(names)) for _ in range(2))
@@ -117,7 +117,7 @@ def _taught(bench: Bench, plan: Plan, corpus: Corpus, names: list[str], sounds: 
     ears = []
     for ear in (0, 1):
         bench.report(1 + ear, 3, "the judge learns")
-        lessons = Lessons(plan.lessons.steps, plan.lessons.batch, plan.lessons.learning_rate, plan.lessons.seed + ear)
+        lessons = replace(plan.lessons, seed=plan.lessons.seed + ear)
         ears.append(teach(torch.cat(mels), torch.tensor(targets), _weights(targets, half_of, ear), len(names), lessons))
     return ears[0], ears[1]
 
@@ -145,8 +145,9 @@ def _weights(targets: list[int], half_of: list[int], ear: int) -> Tensor:
     return torch.tensor(weights)
 
 
-def _key(bench: Bench, plan: Plan, sounds: list[Sound]) -> str:
-    said = [str(plan), str(bench.seed), str(len(bench.need_corpus().items)), *sorted(sound.sha256 for sound in sounds)]
+def _key(bench: Bench, plan: Plan, names: list[str], sounds: list[Sound]) -> str:
+    taught = (plan.corpus_clips, plan.lessons, bench.seed, len(bench.need_corpus().items))
+    said = [str(taught), *names, *sorted(sound.sha256 for sound in sounds)]
     return hashlib.sha256(" ".join(said).encode()).hexdigest()[:12]
 
 

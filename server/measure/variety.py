@@ -24,7 +24,7 @@ from server.measure.timbre import embed
 
 AIM = 0.5
 REAL_CLIPS = 6
-SHIFTS = tuple(range(-25, 26, 5))  # frames of 40 ms: a second each way
+LATEST, STEP = 25, 5  # shifts tried, in frames of 40 ms: a second each way
 FLOOR_NAT = 7.0  # below a clip's loudest band: what is under 60 dB does not differ
 
 
@@ -78,7 +78,9 @@ def _distances(made: Sequence[Clip], real: Sequence[Clip], seconds: float) -> di
 def mel_distance(a: Tensor, b: Tensor) -> float:
     """Mean difference in nat of two log-mels `[frames, 64]`, levels and a shift of up to a second apart."""
     a, b = (_levelled(mel) for mel in (a, b))
-    return min(float((a[max(0, s):len(a) + min(0, s)] - b[max(0, -s):len(b) - max(0, s)]).abs().mean()) for s in SHIFTS)
+    latest = min(LATEST, len(a) // 2) // STEP * STEP
+    return min(float((a[max(0, s):len(a) + min(0, s)] - b[max(0, -s):len(b) - max(0, s)]).abs().mean())
+               for s in range(-latest, latest + 1, STEP))
 
 
 def _levelled(mel: Tensor) -> Tensor:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from server.measure.bench import Bench
 from server.measure.held_out import HeldOut, Sound
 from server.measure.studio import Studio
 from server.models import tiny
+from server.models.embedded.corpus import Corpus
+from server.models.embedded.format import ITEM_SAMPLES
+from server.models.embedded.vocabulary import CLASSES, NAMES
 from server.models.loading import load
 
 RATE = 16000
@@ -51,9 +55,33 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> HeldOut:
         for k in range(2):
             path = folder / f"{name}-{k}.wav"
             write_clip(path, Clip(make(k)[None], RATE))
-            entries.append(Sound(path, name, f"source-{k}", "CC0-1.0", "", "0" * 64, RATE))
+            entries.append(Sound(path, name, f"source-{k}", "CC0-1.0", "", f"{len(entries):064x}", RATE))
     held_out.save(folder, entries)
     return held_out.load(folder)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """The same three classes and `drone`, for which nothing is held out: four clips to train, two to judge, two to test."""
+    rng, time_s = np.random.default_rng(1), np.arange(ITEM_SAMPLES) / 32000
+    made = {"rain": lambda: 0.1 * rng.normal(size=ITEM_SAMPLES),
+            "flute": lambda: np.sin(2 * np.pi * rng.uniform(400, 900) * time_s),
+            "drum": lambda: np.sin(2 * np.pi * 80 * time_s) * np.exp(-10 * (time_s % rng.uniform(0.3, 1))),
+            "drone": lambda: np.sign(np.sin(2 * np.pi * rng.uniform(40, 80) * time_s))}
+    audio, items = [], []
+    for split, count in (("train", 4), ("judge", 2), ("test", 2)):
+        for name, make in made.items():
+            for number in range(count):
+                audio.append(np.round(12000 * make() / 0.4).clip(-32000, 32000).astype(np.int16))
+                items.append({"class": NAMES.index(name), "kind": "synthesis", "split": split, "words": (),
+                              "source": f"{split}-{name}-{number}", "phrases": CLASSES[NAMES.index(name)].phrases})
+    return Corpus(np.stack(audio), items, frozenset(NAMES.index(name) for name in made))
+
+
+@pytest.fixture
+def full_bench(bench: Bench, corpus: Corpus) -> Bench:
+    """The bench with the corpus."""
+    return replace(bench, corpus=corpus)
 
 
 @pytest.fixture
