@@ -20,9 +20,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def load(path: Path = LIST) -> dict[str, str]:
+def load(path: Path | None = None) -> dict[str, str]:
     """Hash to comment of every line; an absent list is empty. Raises `InvalidOption` for a line that is no hash."""
-    found = {}
+    path, found = path or LIST, {}
     if not path.is_file():
         return found
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -36,8 +36,9 @@ def load(path: Path = LIST) -> dict[str, str]:
     return found
 
 
-def add(files: Iterable[tuple[Path, str]], path: Path = LIST) -> int:
+def add(files: Iterable[tuple[Path, str]], path: Path | None = None) -> int:
     """Add files with their comments to the list, sorted by comment; gives the number of new ones."""
+    path = path or LIST
     known = load(path)
     before = len(known)
     for file, comment in files:
