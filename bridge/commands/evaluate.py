@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""evaluate: measure a model against the aims of the project, in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+PARTS = ("rebuild", "judge", "agreement", "variety", "copies", "fusion_window", "learn_gap", "speed")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    from bridge.cli import add_command
+
+    command = add_command(commands, "evaluate", "evaluate:run", "Measure a model, and say what it reaches.")
+    command.add_argument("model", nargs="?", default="embedded", metavar="MODEL",
+                         help="a model's name, or its folder (embedded)")
+    command.add_argument("--parts", nargs="+", choices=PARTS, metavar="PART", help=f"only these: {', '.join(PARTS)}")
+    command.add_argument("--held-out", type=Path, metavar="DIR",
+                         help="recordings that no model was trained on: `python -m server.measure.fetch DIR` gets them")
+    command.add_argument("--corpus", type=Path, metavar="DIR",
+                         help="the embedded model's corpus; the judge learns from a part of it")
+    command.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("evaluation"),
+                         help="folder for figures, report and pictures (evaluation); what is in it is not measured again")
+    command.add_argument("--quick", action="store_true", help="a few classes and clips, in minutes: shows that it runs")
+    command.add_argument("--again", action="store_true", help="measure again what the folder already has")
+    command.add_argument("--seed", type=int, default=2026, metavar="N", help="everything random follows from it (2026)")
+    command.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps (as configured, else auto)")
+    command.add_argument("--fuse", nargs="+", default=[], metavar="NAME=VALUE",
+                         help="options of fuse for the fusion window")
+    command.add_argument("--learned-fusions", type=int, default=0, metavar="N",
+                         help="fuse so many pairs once more with the reference learned first (0)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, show the table of aims, and say where the report is."""
+    from bridge.cli import INTERRUPTED
+    from bridge.output import Output
+    from bridge.placement import make_folder
+    from bridge.work_process import run_work
+
+    _check(arguments)
+    out = arguments.out.expanduser().absolute()
+    make_folder(out)
+    rows: list[dict[str, Any]] = []
+    with Output(arguments.as_json) as output:
+
+        def on_event(event: dict[str, Any]) -> None:
+            output.event(**event)
+            rows.append(event)
+            if event["event"] == "finding":
+                output.say(f"{event['what']}: {event['figure']}{_verdict(event['met'], ', ')}")
+
+        code = run_work("server.measure.evaluate", _words(arguments, out), output, on_event)
+        if code == INTERRUPTED:
+            output.say(f"stopped. What was measured is in {out}; the same command goes on from there.")
+            return code
+        _tell(rows, output)
+    return code
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from server.errors import InvalidOption
+    from server.kinds import find_kind
+
+    for name in ("held_out", "corpus"):
+        folder = getattr(arguments, name)
+        if folder is not None and not folder.is_dir():
+            raise InvalidOption(f"--{name.replace('_', '-')} {folder} is not a folder.")
+    for pair in arguments.fuse:
+        if "=" not in pair:
+            raise InvalidOption(f"--fuse takes NAME=VALUE, not {pair!r}; as in `--fuse reference=none inject=state`.")
+    find_kind("fuse").check_partial(dict(pair.split("=", 1) for pair in arguments.fuse))
+
+
+def _words(arguments: argparse.Namespace, out: Path) -> list[str]:
+    """The command line of the process that measures."""
+    from bridge.home import home_folder
+
+    words = [arguments.model, "--home", str(home_folder()), "--out", str(out), "--seed", str(arguments.seed)]
+    for flag in ("held_out", "corpus", "device"):
+        if getattr(arguments, flag) is not None:
+            words += [f"--{flag.replace('_', '-')}", str(getattr(arguments, flag))]
+    words += [f"--{flag}" for flag in ("quick", "again") if getattr(arguments, flag)]
+    words += ["--parts", *arguments.parts] if arguments.parts else []
+    words += ["--fuse", *arguments.fuse] if arguments.fuse else []
+    return [*words, "--learned-fusions", str(arguments.learned_fusions)]
+
+
+def _tell(rows: list[dict[str, Any]], output: Any) -> None:
+    found = [row for row in rows if row["event"] == "finding"]
+    if found:
+        output.table(["WHAT", "AIM", "FIGURE", ""],
+                     [[row["what"], row["aim"], row["figure"], _verdict(row["met"])] for row in found])
+    for row in rows:
+        if row["event"] == "not_measured":
+            output.result(f"not measured: {row['part']}. {row['reason']}")
+        elif row["event"] == "report":
+            output.result(row["file"])
+
+
+def _verdict(met: bool | None, before: str = "") -> str:
+    return "" if met is None else before + ("met" if met else "short")

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of an evaluation in the order in which they are measured, and how much each does by default and in a hurry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from server.measure import (
+    agreement,
+    copies,
+    fusion_window,
+    generated,
+    judge,
+    learn_gap,
+    mel_classifier,
+    rebuild,
+    speed,
+    variety,
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: its module (`bench`), its heading in the report, and arguments of `measure` for a hurry."""
+
+    module: ModuleType
+    title: str
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+
+_FEW = generated.Plan(clips=2, seconds=2.0, steps=10)
+_HASTY_JUDGE = judge.Plan(corpus_clips=8, through=1, test_clips=2, lessons=mel_classifier.Lessons(steps=30))
+
+PARTS: Mapping[str, Part] = {
+    "rebuild": Part(rebuild, "Round trip", {"per_class": 1}),
+    "judge": Part(judge, "The judge", {"plan": _HASTY_JUDGE}),
+    "agreement": Part(agreement, "Text agreement", {"plan": _FEW, "judge": _HASTY_JUDGE}),
+    "variety": Part(variety, "Variety", {"plan": _FEW, "real_clips": 2}),
+    "copies": Part(copies, "Copies", {"plan": _FEW, "unseen_clips": 1}),
+    "fusion_window": Part(fusion_window, "Fusion window", {"plan": fusion_window.Plan(pairs=2, levels=6, seconds=2.0)}),
+    "learn_gap": Part(learn_gap, "Learning", {"plan": learn_gap.Plan(clips=1, seconds=2.0, learn={"learn_steps": 30})}),
+    "speed": Part(speed, "Speed", {"plan": speed.Plan(repeats=1, jobs=("generate", "fuse"))}),
+}
+NAMES = tuple(PARTS)
+QUICK_CLASSES = 6
