@@ -11,15 +11,16 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from in_process import Studio
 
 from server.audio import Clip
+from server.measure.studio import Studio
+from server.models.loading import load
 
 AT_STEP = (180, 160, 140, 120, 80)
 
 
 def main() -> None:
-    studio = Studio()
+    studio = Studio(load("embedded"))
     rng = np.random.default_rng(0)
     clips = {role: Clip(0.1 * rng.normal(size=(1, 5 * 16000)), 16000) for role in ("original", "reference")}
     counted = 0

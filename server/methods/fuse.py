@@ -38,7 +38,7 @@ from server.sampling.noise import KeyedNoise
 from server.sampling.solve import State
 
 WINDOW_DB = (-23.0, -2.0)
-"""The fusion window: below it the original is hardly heard, above it the reference (benchmarks/fusion_window.py)."""
+"""The fusion window: below it the original is hardly heard, above it the reference (server/measure/fusion_window.py)."""
 DEFAULT_DB = -18.0
 
 
