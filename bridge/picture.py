@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One picture of several clips side by side: waveform above, mel spectrogram below. Needs matplotlib (extra `render`)."""
+"""Pictures of clips: several side by side as waveform and mel spectrogram, or many as a page of mel spectrograms.
+
+Needs matplotlib (extra `render`).
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,26 @@ def draw(clips: Mapping[str, Clip], path: Path, title: str) -> None:
     ticks = [hz for hz in (100, 300, 1000, 3000, 8000, 16000) if hz < top_hz]
     axes[1][0].set_yticks([_BANDS * _mel_of(hz) / _mel_of(top_hz) for hz in ticks], [str(hz) for hz in ticks])
     figure.colorbar(shown, ax=axes[1], label="dB", shrink=0.9)
+    figure.savefig(path)
+
+
+def draw_page(clips: Mapping[str, Clip], path: Path, title: str, columns: int = 7) -> None:
+    """Draw the mel spectrogram of each of `clips` (label -> clip) into a PNG, each from its own loudest point down."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = min(columns, len(clips))
+    rows = -(-len(clips) // columns)
+    figure = Figure(figsize=(2.3 * columns, 1.9 * rows + 0.5), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, color=_INK)
+    axes = figure.subplots(rows, columns, squeeze=False).flat
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (label, clip) in zip(axes, clips.items(), strict=False):
+        image = _mel(clip, clip.sample_rate / 2)
+        axis.imshow(image, origin="lower", aspect="auto", cmap="magma", vmin=image.max() - _RANGE_DB, vmax=image.max())
+        axis.set_title(label, fontsize=8, color=_INK)
     figure.savefig(path)
 
 

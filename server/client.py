@@ -105,7 +105,11 @@ class AsyncClient:
         return await self._status_of("job.fetched", protocol.OneJob(job_id=job_id))
 
     async def models(self) -> dict[str, Any]:
-        """`backbones` (name, source, revision, resident, title) and the worker's `device`."""
+        """`backbones` (name, source, revision, resident, title, card, vocabulary) and the worker's `device`.
+
+        revision is None where the model is not on the server's machine; card (`catalogue.Card` as fields) where it is not
+        of the catalogue; vocabulary is a list of group, name and example, empty where the model's words are not known.
+        """
         return (await self._link.ask("models", protocol.Plain()))[0]
 
     async def stats(self) -> dict[str, Any]:

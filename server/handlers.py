@@ -18,6 +18,7 @@ from server.jobs import Job
 from server.kinds import KINDS
 from server.ledger import Ledger
 from server.models import catalogue
+from server.models.vocabularies import vocabulary_of
 from server.palette import Palette
 from server.scheduling import Scheduler
 from server.settings import Settings
@@ -149,7 +150,8 @@ class Handlers:
         found = await asyncio.to_thread(revisions)  # reads whole model folders once
         return {"device": state.device, "backbones": [
             {"name": name, "source": source.source, "revision": found[name], "resident": name in state.resident,
-             "title": cards[name].title if name in cards else ""} for name, source in sources.items()]}
+             "title": cards[name].title if name in cards else "", "card": asdict(cards[name]) if name in cards else None,
+             "vocabulary": vocabulary_of(source)} for name, source in sources.items()]}
 
     def _stats(self) -> dict[str, Any]:
         return {"instance": self._instance, "jobs": self._ledger.counts(), "worker": asdict(self._executor.state()),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""jobs, status, cancel, models: what the server does and has."""
+"""jobs, status, cancel: what the server does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def add(commands: argparse._SubParsersAction) -> None:
     status.add_argument("job", metavar="JOB", help="job id, or its beginning")
     cancel = add_command(commands, "cancel", "jobs:cancel", "Stop a job.")
     cancel.add_argument("job", metavar="JOB", help="job id, or its beginning")
-    add_command(commands, "models", "jobs:list_models", "List the models that the server can render with.")
 
 
 def ask_server(question: Callable[[AsyncClient], Awaitable[T]], say: Callable[[str], None]) -> T:
@@ -83,18 +82,6 @@ def cancel(arguments: argparse.Namespace) -> int:
     job_id, outcome = ask_server(ask, output.say)
     output.event("cancel", job=job_id, outcome=outcome)
     output.result(f"{job_id}: {outcome}")
-    return 0
-
-
-def list_models(arguments: argparse.Namespace) -> int:
-    from bridge.output import Output
-
-    output = Output(arguments.as_json)
-    models = ask_server(lambda client: client.models(), output.say)
-    for model in models["backbones"]:
-        output.event("model", device=models["device"], **model)
-    output.table(["MODEL", "LOADED", "TITLE", "SOURCE"], [
-        [one["name"], "yes" if one["resident"] else "", one["title"], one["source"]] for one in models["backbones"]])
     return 0
 
 
