@@ -45,7 +45,7 @@ def test_a_sum_of_magnitudes_leaves_nothing_and_a_sum_of_sounds_little(a, b):
     levels = heard(a), heard(b)
     summed = torch.logaddexp(levels[0] - 0.7, levels[1] + 0.4)
     found = left_by_best_mix(summed, *levels)
-    assert max(found.by_band, found.whole) < 0.05
+    assert max(found.by_band, found.whole) < 0.08  # the ratios of the grid are 2.5 dB apart
     # Sounds add with their phases, so their sum is not quite that of their magnitudes.
     assert left(heard(Clip(a.samples + 2 * b.samples, RATE)), a, b).by_band < 0.25
 

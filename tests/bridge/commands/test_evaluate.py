@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""evaluate: the command and its process, on a toy model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bridge.cli import OK, USAGE, main
+from bridge.commands import evaluate
+from server.measure.parts import NAMES
+from server.models import tiny
+
+
+def test_the_command_names_the_parts_that_there_are():
+    assert evaluate.PARTS == NAMES
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--parts", "speeed"], "did you mean 'speed'"),
+    (["--fuse", "inject"], "NAME=VALUE"),
+    (["--fuse", "injekt=state"], "did you mean 'inject'"),
+    (["--held-out", "/nowhere/at/all"], "is not a folder"),
+])
+def test_a_mistake_is_told_before_anything_is_loaded(words, message, capsys):
+    assert main(["evaluate", "embedded", *words]) == USAGE
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.timeout(300)
+def test_a_model_folder_is_measured_and_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ATHANOR_HOME", str(tmp_path / "home"))
+    folder = tiny.build("audioldm", tmp_path / "model")
+    words = ["evaluate", str(folder), "--quick", "--parts", "speed", "learn_gap", "-o", str(tmp_path / "out")]
+    assert main(words) == OK
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert lines[0].split() == ["WHAT", "AIM", "FIGURE"]
+    assert sum(line.startswith("speed: 5 s") for line in lines) == 2
+    assert any(line.startswith("not measured: learn_gap") and "server.measure.fetch" in line for line in lines)
+    assert lines[-1] == str(tmp_path / "out" / "report.md")
+    assert "speed: generate, 25 steps" in shown.err
+    figures = json.loads((tmp_path / "out" / "figures.json").read_text())
+    assert figures["parts"]["speed"]["figures"]["jobs"]["generate"]["seconds"] > 0
