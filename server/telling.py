@@ -3,7 +3,7 @@
 
 stdout carries one JSON object per line: `progress` (phase, step, n_steps, eta_s), `say` (text for the person), `error` (as
 `AthanorError.to_wire`) at the end of work that failed, and whatever else the work has to tell. What libraries print goes to
-stderr. The end of stdin, which comes when the command ends, however it ends, is a Ctrl-C here. No torch.
+stderr. The end of stdin, where that is a pipe, is a Ctrl-C here: it comes when the command ends, however it ends. No torch.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -39,7 +40,8 @@ def told(work: Callable[[Tell], None]) -> int:
 
     _give_way()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background work with it ignored
-    threading.Thread(target=_await_end, name="end of stdin", daemon=True).start()
+    if stat.S_ISFIFO(os.fstat(0).st_mode):  # a command's pipe, not a terminal nor the null device of a shell's background
+        threading.Thread(target=_await_end, name="end of stdin", daemon=True).start()
     try:
         work(tell)
     except AthanorError as error:

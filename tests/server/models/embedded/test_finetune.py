@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from transformers import ClapTextConfig, ClapTextModelWithProjection
 
 from server import training
@@ -17,7 +18,8 @@ from server.errors import InvalidOption
 from server.models.catalogue import find, sources
 from server.models.embedded.export import INDEX
 from server.models.embedded.finetune import check_base
-from server.models.embedded.networks import SCHEDULER, make_unet, make_vae, make_vocoder
+from server.models.embedded.format import LATENT_CHANNELS
+from server.models.embedded.networks import SCHEDULER, make_unet, make_vocoder
 from server.models.loading import load
 from server.models.tiny_tokenizers import roberta_tokenizer
 from server.models.vocabularies import vocabulary_of
@@ -35,7 +37,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = ClapTextModelWithProjection(ClapTextConfig(
         vocab_size=300, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24,
         max_position_embeddings=140, projection_dim=TEXT_WIDTH, type_vocab_size=1, pad_token_id=1))
-    nets = {"unet": make_unet((16, 32, 32)), "vae": make_vae(-5.0, 2.0, (8, 16, 16, 16)),
+    vae = AutoencoderKL(
+        in_channels=1, out_channels=1, latent_channels=LATENT_CHANNELS, block_out_channels=(8, 8, 8, 8), layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, norm_num_groups=4)
+    nets = {"unet": make_unet((16, 32, 32)), "vae": vae,
             "vocoder": make_vocoder(np.zeros(64), np.ones(64), 16), "text_encoder": text}
     for name, net in nets.items():
         net.eval().half().save_pretrained(folder / name)
