@@ -149,6 +149,6 @@ def lines(figures: dict) -> list[str]:
         made.append(f"| {name} | {row['training_clips']} | {best['distance']:.2f} | {best['nearest']} | {unseen} |")
     if "nearest" in figures:
         near = figures["nearest"]
-        made += ["", f"The nearest of all is a {near['class']} at {near['distance']:.2f} from {near['training_clip']}: "
-                 f"![both]({near['picture']})"]
+        made += ["", f"The nearest pair of all is a clip of the class {near['class']} at {near['distance']:.2f} from "
+                 f"{near['training_clip']} ({near['picture']})."]
     return made

@@ -22,7 +22,7 @@ class MelClassifier(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for inputs, outputs in ((1, width), (width, 2 * width), (2 * width, 4 * width), (4 * width, 4 * width)):
-            layers += [nn.Conv2d(inputs, outputs, 3, 2 if inputs > 1 else (1, 2), 1), nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.BatchNorm2d(outputs), nn.ReLU()]
         self.body = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(3 * 4 * width * SPEC.n_mels // 16, n_classes))
 

@@ -81,7 +81,7 @@ def test_copies_names_the_nearest_training_clip_and_draws_it(full_bench: Bench) 
     assert "recordings" not in found["by_class"]["drone"]
     assert found["nearest"]["distance"] == min(c["distance"] for r in found["by_class"].values() for c in r["generated"])
     assert (full_bench.folder / found["nearest"]["picture"]).stat().st_size > 10_000
-    assert copies.lines(found)[-1].endswith("![both](nearest.png)")
+    assert copies.lines(found)[-1].endswith("(nearest.png).")
     assert len({line.count("|") for line in copies.lines(found)[:6]}) == 1
 
 
