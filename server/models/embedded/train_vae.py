@@ -1,36 +1,37 @@
-"""Stage `vae`: the mel autoencoder, on absolute error and a small KL; ends with latents of zero mean and unit deviation."""
+"""Stage `vae`: the mel autoencoder. Its encoder is a linear transform, found at once; its decoder learns on from there."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from torch import Tensor
+from torch import Tensor, nn
 
 from .augment import Bank, Mixing, Sampler
 from .corpus import Corpus
+from .fold import LinearFold, as_autoencoder
 from .format import LATENT_CHANNELS
-from .loop import Loop, Settings, autocast, pick_device
-from .networks import LogMel, make_vae
+from .loop import Loop, Settings, pick_device
+from .networks import LogMel
 
-KL_WEIGHT = 0.01
 PIECE_FRAMES = 128
+EVENNESS = 0.5  # between latents of one size (0) and of the sizes they have in the mel (1): the coarse ones are larger
+ROUGHNESS = 0.1  # deviation, at most, of noise on the latents in training: generated ones are not exact either
+LINEAR_STEPS, LINEAR_BATCH, LINEAR_RATE = 700, 8, 2e-3
+
+
+def random_mels(sampler: Sampler, bank: Bank, seed: int, clips: int, chunk: int = 16) -> Tensor:
+    """Log-mels `[clips, 1, 512, 64]` of random clips, on the device."""
+    log_mel, rng = LogMel().to(bank.device), np.random.default_rng([seed, 91])
+    generator = torch.Generator(bank.device).manual_seed(seed)
+    sizes = [min(chunk, clips - at) for at in range(0, clips, chunk)]
+    return torch.cat([log_mel(bank.render(sampler.draw(rng, n), n, generator)) for n in sizes])
 
 
 def mel_statistics(sampler: Sampler, bank: Bank, seed: int, clips: int = 256) -> tuple[Tensor, Tensor]:
     """Mean and deviation of each mel band over random clips, `[64]` each, on the CPU."""
-    draw = sampler.draw(np.random.default_rng([seed, 91]), clips)
-    mel = LogMel().to(bank.device)(bank.render(draw, clips, torch.Generator(bank.device).manual_seed(seed)))
+    mel = random_mels(sampler, bank, seed, clips)
     return mel.mean((0, 1, 2)).cpu(), mel.std((0, 1, 2)).cpu()
-
-
-def _loss(vae: AutoencoderKL, mel: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    posterior = vae.encode(mel).latent_dist
-    mean, logvar = posterior.mean.float(), posterior.logvar.float()
-    noise = torch.randn(mean.shape, device=mean.device, generator=generator)
-    rebuilt = vae.decode(mean + (0.5 * logvar).exp() * noise).sample.float()
-    kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
-    return (rebuilt - mel).abs().mean(), kl
 
 
 @torch.no_grad()
@@ -46,56 +47,94 @@ def held_out_mels(corpus: Corpus, split: str, device: torch.device, clips: int =
     return LogMel().to(device)(Bank(corpus, rows, device).render(draw, clips, torch.Generator(device).manual_seed(5)))
 
 
-def train_vae(corpus: Corpus, work: Path, settings: Settings, channels: tuple[int, ...] = (24, 48, 96, 128),
-              measured_clips: int = 512) -> Loop:
-    """Train or go on training; writes `vae.pt` and, at the end, the finished autoencoder as the folder `vae/`."""
+def fit_linear(mel: Tensor, seed: int, steps: int = LINEAR_STEPS) -> LinearFold:
+    """The linear transform for some log-mels: principal components, and the linear decoder that fits them best."""
+    generator = torch.Generator(mel.device).manual_seed(seed)
+    torch.manual_seed(seed)
+    linear = LinearFold(LATENT_CHANNELS).to(mel.device)
+    linear.begin(mel[:256])
+    for part in (linear.enter, linear.down):
+        part.requires_grad_(False)
+    parameters = [p for p in linear.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(parameters, LINEAR_RATE, betas=(0.9, 0.98))
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = LINEAR_RATE * min(1, (step + 1) / 50, 1.01 - step / steps)
+        rows = torch.randint(0, len(mel), (LINEAR_BATCH,), device=mel.device, generator=generator)
+        piece = _piece(mel[rows], generator)
+        loss = (linear.decode(linear.encode(piece)) - piece).abs().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+    linear.turn(mel[:128], EVENNESS)
+    return linear
+
+
+def _piece(mel: Tensor, generator: torch.Generator) -> Tensor:
+    """A random stretch of some mels that begins where a latent frame does."""
+    starts = (mel.shape[2] - PIECE_FRAMES) // 8 + 1
+    start = 8 * int(torch.randint(0, starts, (1,), device=mel.device, generator=generator))
+    return mel[:, :, start:start + PIECE_FRAMES].contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def begin(vae_folder: Path, mel: Tensor, seed: int, linear_steps: int) -> AutoencoderKL:
+    """The autoencoder in a folder; where there is none, the linear one, which is written there."""
+    if not (vae_folder / "config.json").exists():
+        with torch.enable_grad():
+            linear = fit_linear(mel, seed, linear_steps)
+        vae = as_autoencoder(linear.cpu())
+        latents = vae.to(mel.device).encode(mel[:128]).latent_dist.mode()
+        vae.register_to_config(scaling_factor=float(1 / latents.std()))
+        vae.save_pretrained(vae_folder)
+    return AutoencoderKL.from_pretrained(vae_folder, torch_dtype=torch.float32)
+
+
+def train_vae(corpus: Corpus, work: Path, settings: Settings, measured_clips: int = 512,
+              linear_steps: int = LINEAR_STEPS) -> Loop:
+    """Train or go on training; writes `vae.pt` and the autoencoder as the folder `vae/`.
+
+    The folder is there, and its encoder final, from the start: the noise predictor can be trained beside the decoder.
+    """
     device = pick_device(settings.device)
     rows = corpus.of_split("train")
     sampler, bank, log_mel = Sampler(corpus, rows, Mixing()), Bank(corpus, rows, device), LogMel().to(device)
-    mean, deviation = mel_statistics(sampler, bank, settings.seed, measured_clips)
-    torch.manual_seed(settings.seed)
-    vae = make_vae(float(mean.mean()), float(deviation.mean()), channels).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(vae.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    vae = begin(work / "vae", random_mels(sampler, bank, settings.seed, measured_clips), settings.seed, linear_steps)
+    vae.to(device, memory_format=torch.channels_last).requires_grad_(False)
+    learning = [p for part in (vae.decoder, vae.post_quant_conv) for p in part.requires_grad_(True).parameters()]
+    optimiser = torch.optim.AdamW(learning, settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
     loop = Loop(work, "vae", settings, {"vae": vae}, {"vae": optimiser}, ("vae",))
     held_out = held_out_mels(corpus, "test", device, min(64, measured_clips))
     for rng, generator in loop.steps():
         mel = log_mel(bank.render(sampler.draw(rng, settings.batch), settings.batch, generator))
         pieces = mel.unflatten(2, (-1, PIECE_FRAMES)).transpose(1, 2).flatten(0, 1)  # of every clip all its pieces
-        with autocast(device):
-            error, kl = _loss(vae, pieces.contiguous(memory_format=torch.channels_last), generator)
+        loss = _error(vae, pieces.contiguous(memory_format=torch.channels_last), generator)
         optimiser.zero_grad(set_to_none=True)
-        (error + KL_WEIGHT * kl).backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        loss.backward()
+        nn.utils.clip_grad_norm_(learning, 1.0)
         optimiser.step()
-        loop.note(error=error, kl=kl)
-        if loop.step % 500 == 499:
-            loop.record(held_out_error=float(held_out_error(vae, held_out)))
+        loop.note(error=loss)
+        if loop.step % 250 == 249:
+            loop.record(held_out_error=_averaged(loop, vae, held_out))
+    loop.record(held_out_error=_averaged(loop, vae, held_out))
     vae.load_state_dict(loop.averages["vae"].state)
-    loop.record(held_out_error=float(held_out_error(vae, held_out)))
-    whiten(vae, sampler, bank, settings.seed, measured_clips)
     vae.save_pretrained(work / "vae")
     return loop
 
 
-@torch.no_grad()
-def whiten(vae: AutoencoderKL, sampler: Sampler, bank: Bank, seed: int, clips: int = 512) -> None:
-    """Fold each latent channel's mean and deviation into the 1x1 convolutions of an autoencoder, in place.
+def _error(vae: AutoencoderKL, mel: Tensor, generator: torch.Generator) -> Tensor:
+    """Mean absolute error of mels decoded from their latents with a random little noise on them, in nat."""
+    with torch.no_grad():
+        latents = vae.encode(mel).latent_dist.mode()
+        amount = ROUGHNESS * torch.rand(len(mel), 1, 1, 1, device=mel.device, generator=generator)
+        latents += amount * torch.randn(latents.shape, device=mel.device, generator=generator)
+    return (vae.decode(latents).sample - mel).abs().mean()
 
-    The fold is exact, so the latents come out at mean 0 and deviation 1; `scaling_factor` is 1 / deviation of what
-    is left, measured on `clips` random clips.
-    """
-    log_mel = LogMel().to(bank.device)
-    generator, rng = torch.Generator(bank.device).manual_seed(seed), np.random.default_rng([seed, 92])
-    size = min(64, clips)
-    latents = torch.cat([vae.encode(log_mel(bank.render(sampler.draw(rng, size), size, generator))).latent_dist.mode()
-                         for _ in range(clips // size)])
-    mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
-    c = LATENT_CHANNELS
-    into, out = vae.quant_conv, vae.post_quant_conv
-    out.bias += out.weight[:, :, 0, 0] @ mean
-    out.weight *= deviation[None, :, None, None]
-    into.weight[:c] /= deviation[:, None, None, None]
-    into.bias[:c] = (into.bias[:c] - mean) / deviation
-    into.bias[c:] -= 2 * deviation.log()
-    left = (latents - mean[:, None, None]) / deviation[:, None, None]
-    vae.register_to_config(scaling_factor=float(1 / left.std()))
+
+def _averaged(loop: Loop, vae: AutoencoderKL, mel: Tensor) -> float:
+    """The held-out error of the averaged weights."""
+    now = {k: v.clone() for k, v in vae.state_dict().items()}
+    vae.load_state_dict(loop.averages["vae"].state)
+    found = float(held_out_error(vae, mel))
+    vae.load_state_dict(now)
+    return found
