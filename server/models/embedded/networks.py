@@ -5,21 +5,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
-from transformers import (
-    ClapTextConfig,
-    ClapTextModelWithProjection,
-    PreTrainedTokenizerFast,
-    SpeechT5HifiGan,
-    SpeechT5HifiGanConfig,
-)
+from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 from transformers.audio_utils import mel_filter_bank
 
 from .format import CLIP_FRAMES, F_MAX, HOP, LATENT_CHANNELS, N_FFT, N_MELS, SAMPLE_RATE
+from .text_tower import TEXT_DIMENSION
 
-TEXT_DIMENSION = 128
-MAX_TOKENS = 48
 MEL_PASSES = 8  # of `server.models.mel_correction`, after the vocoder
 SCHEDULER = {
     "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0195,
@@ -62,16 +54,6 @@ def make_unet(channels: tuple[int, ...] = (40, 80, 112)) -> UNet2DConditionModel
     return unet
 
 
-def make_text_encoder(vocabulary_size: int, width: int = 128) -> ClapTextModelWithProjection:
-    """Small RoBERTa-like text tower of the CLAP layout; `text_embeds` has `TEXT_DIMENSION` entries."""
-    return ClapTextModelWithProjection(ClapTextConfig(
-        vocab_size=vocabulary_size, hidden_size=width, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=2 * width, max_position_embeddings=MAX_TOKENS + 2, projection_dim=TEXT_DIMENSION,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, type_vocab_size=1, pad_token_id=1, bos_token_id=0,
-        eos_token_id=2,
-    ))
-
-
 def make_vocoder(mel_mean: np.ndarray, mel_scale: np.ndarray, channels: int = 192) -> SpeechT5HifiGan:
     """HiFi-GAN of the SpeechT5 layout whose kernels give exactly 320 samples per mel frame."""
     vocoder = SpeechT5HifiGan(SpeechT5HifiGanConfig(
@@ -83,35 +65,6 @@ def make_vocoder(mel_mean: np.ndarray, mel_scale: np.ndarray, channels: int = 19
     vocoder.mean.copy_(torch.as_tensor(mel_mean))
     vocoder.scale.copy_(torch.as_tensor(mel_scale))
     return vocoder
-
-
-def make_tokenizer(captions: list[str], size: int = 1024) -> PreTrainedTokenizerFast:
-    """Byte-level BPE over the captions: takes any UTF-8, lower-cases, cuts after `MAX_TOKENS` tokens."""
-    core = Tokenizer(models.BPE(unk_token="<unk>"))
-    core.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Strip()])
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    core.decoder = decoders.ByteLevel()
-    core.train_from_iterator(captions, trainers.BpeTrainer(
-        vocab_size=size, special_tokens=["<s>", "<pad>", "</s>", "<unk>"], show_progress=False,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-    ))
-    core.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>",
-        model_max_length=MAX_TOKENS, clean_up_tokenization_spaces=False,
-    )
-
-
-def tokenise(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> tuple[Tensor, Tensor]:
-    """Prompts as `(ids, mask)`, int64 `[batch, MAX_TOKENS]`, truncated and padded to that length."""
-    batch = tokenizer(prompts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
-    return batch["input_ids"], batch["attention_mask"]
-
-
-def text_vector(text_encoder: ClapTextModelWithProjection, ids: Tensor, mask: Tensor) -> Tensor:
-    """Unit-length conditioning vectors `[batch, TEXT_DIMENSION]`, as the AudioLDM layout computes them."""
-    return nn.functional.normalize(text_encoder(input_ids=ids, attention_mask=mask).text_embeds, dim=-1)
 
 
 def alphas_cumprod(n_steps: int = 1000) -> Tensor:
