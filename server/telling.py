@@ -75,4 +75,7 @@ def _give_way() -> None:
 def _await_end() -> None:
     while os.read(0, 4096):
         pass
-    signal.raise_signal(signal.SIGINT)
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGINT)
+    else:  # to the main thread itself, so that a sleep or a read there ends at once
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
