@@ -23,8 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from server.audio import read_clip, read_header
+from server.errors import InvalidInput
 from server.measure.held_out import HeldOut, Sound, load, save
 from server.measure.held_out_sources import AT_MOST, SOURCES, Source
 from server.models.embedded.held_out import add
@@ -137,12 +138,12 @@ def _cat(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _is_sound(data: bytes) -> bool:
-    """Can be read, is not silent, and neither a click nor a piece of music by its length."""
+    """Can be read to its end, is not silent, and neither a click nor a piece of music by its length."""
     try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
-    except soundfile.LibsndfileError:
+        clip = read_clip(data, max_channels=None)
+    except InvalidInput:
         return False
-    return SHORTEST_S <= len(samples) / rate <= LONGEST_S and float(np.abs(samples).max()) > 1e-3
+    return SHORTEST_S <= clip.duration_s <= LONGEST_S and float(np.abs(clip.samples).max()) > 1e-3
 
 
 def _write(source: Source, name: str, path: str, data: bytes, audio: Path) -> Sound:
@@ -152,7 +153,7 @@ def _write(source: Source, name: str, path: str, data: bytes, audio: Path) -> So
     file = audio / source.name.replace("/", "-") / f"{digest[:8]}-{title}"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
-    rate = soundfile.info(io.BytesIO(data)).samplerate
+    rate = read_header(file).sample_rate
     return Sound(file, name, source.name, source.licence, source.address, digest, rate)
 
 
