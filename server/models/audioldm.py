@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +16,14 @@ from torch import Tensor
 
 from server.models.base import Conditioning
 from server.models.components import diffusers, load_module, load_tokenizer, transformers
-from server.models.mel_backbone import MelBackbone, load_mel_parts
+from server.models.mel_backbone import MelPredictor, load_mel_parts
 from server.models.prediction import token_ids
 
 LAYOUT = "audioldm"
 SUBFOLDERS = ("unet", "vae", "vocoder", "scheduler", "text_encoder", "tokenizer")
 
 
-class AudioLDM(MelBackbone):
+class AudioLDM(MelPredictor):
     """16 kHz mono. The null prompt is the encoding of the empty text."""
 
     def __init__(self, folder: Path, *, name: str, revision: str, device: torch.device, dtype: torch.dtype) -> None:
@@ -33,15 +34,19 @@ class AudioLDM(MelBackbone):
 
     def encode_prompt(self, prompt: str | None, duration_s: float) -> dict[str, Tensor]:
         """`label`: the unit text vector [1, width]; duration plays no part."""
-        limit = clap_token_limit(self.text_encoder.config, self.tokenizer)
-        ids = token_ids(self.tokenizer, prompt or "", limit, self.facts.name).to(self.device)
-        return {"label": F.normalize(self.text_encoder(ids).text_embeds, dim=-1)}
+        return {"label": clap_label(self.text_encoder, self.tokenizer, prompt or "", self.facts.name)}
 
     def predict(self, x: Tensor, time: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
         labels = torch.cat([c.tensors["label"] for c in conditionings])
         return self.network(
             x.to(self.dtype), time, encoder_hidden_states=None, class_labels=labels.to(self.dtype), return_dict=False
         )[0]
+
+
+def clap_label(encoder: Any, tokenizer: Any, prompt: str, name: str) -> Tensor:
+    """The unit text vector [1, width] of a prompt, on the encoder's device. Raises InvalidOption if it is too long."""
+    ids = token_ids(tokenizer, prompt, clap_token_limit(encoder.config, tokenizer), name)
+    return F.normalize(encoder(ids.to(encoder.device)).text_embeds, dim=-1)
 
 
 def clap_token_limit(config, tokenizer) -> int:

@@ -20,7 +20,7 @@ from server.errors import ModelUnavailable
 from server.models.audioldm import clap_token_limit
 from server.models.base import Conditioning
 from server.models.components import diffusers, load_module, load_tokenizer, transformers
-from server.models.mel_backbone import MelBackbone, load_mel_parts
+from server.models.mel_backbone import MelPredictor, load_mel_parts
 from server.models.prediction import token_ids
 
 LAYOUT = "audioldm2"
@@ -32,7 +32,7 @@ N_GENERATED = 8
 MAX_T5_TOKENS = 512
 
 
-class AudioLDM2(MelBackbone):
+class AudioLDM2(MelPredictor):
     """16 kHz mono. The null prompt is the encoding of the empty text."""
 
     def __init__(self, folder: Path, *, name: str, revision: str, device: torch.device, dtype: torch.dtype) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What AudioLDM and AudioLDM2 share: latents of a log-mel image, a vocoder behind it, a discrete noise schedule.
+"""What all mel models share: latents of a log-mel image, a vocoder behind it, a discrete noise schedule.
 
 Audio goes in as it is. These models were trained on clips with their mean removed and their peak brought to 0.5: a method
 that wants the best of them normalises before `encode` and restores the gain after `decode`.
@@ -21,7 +21,7 @@ from server.models.base import BackboneFacts, Schedule
 from server.models.components import diffusers, load_config, load_module, transformers
 from server.models.mel import MelSpec, log_mel
 from server.models.mel_correction import toward_mel
-from server.models.prediction import PredictingBackbone
+from server.models.prediction import PredictingBackbone, PromptedBackbone
 from server.models.vocoder_delay import measure_delay
 from server.sampling.levels import Levels, levels_even_in_snr, levels_from_alphas_cumprod
 
@@ -41,8 +41,14 @@ class MelParts:
 
 def load_mel_parts(network_class: type, folder: Path, device: torch.device, dtype: torch.dtype) -> MelParts:
     """unet, vae, vocoder and scheduler of a hub folder. Raises ModelUnavailable."""
+    network = load_module(network_class, folder, "unet").to(device=device, dtype=dtype)
+    return mel_parts_around(network, folder, device)
+
+
+def mel_parts_around(network: nn.Module, folder: Path, device: torch.device) -> MelParts:
+    """vae, vocoder and scheduler of a hub folder beside a denoiser that is loaded already. Raises ModelUnavailable."""
     return MelParts(
-        network=load_module(network_class, folder, "unet").to(device=device, dtype=dtype),
+        network=network,
         vae=load_module(diffusers.AutoencoderKL, folder, "vae").to(device),
         vocoder=load_module(transformers.SpeechT5HifiGan, folder, "vocoder").to(device),
         # The table alone is taken from it: another scheduler class saves the same fields.
@@ -50,7 +56,7 @@ def load_mel_parts(network_class: type, folder: Path, device: torch.device, dtyp
     )
 
 
-class MelBackbone(PredictingBackbone):
+class MelBackbone(PromptedBackbone):
     """Mono audio <-> latents [batch, channels, frames, bands]; frames of 4 mel hops (25 a second at 16 kHz)."""
 
     def __init__(
@@ -65,11 +71,6 @@ class MelBackbone(PredictingBackbone):
             n_mels=config.model_in_dim, f_max=config.sampling_rate / 2,
         )
         self.frames_per_latent = 2 ** (len(parts.vae.config.block_out_channels) - 1)
-        self.prediction = parts.scheduler.config.prediction_type
-        if self.prediction not in _PREDICTIONS:
-            raise ModelUnavailable(
-                f"{name} predicts {self.prediction!r}; this version knows {', '.join(_PREDICTIONS)}. Choose another model."
-            )
         self.facts = BackboneFacts(
             name=name, layout=layout, revision=revision, sample_rate=self.mel.sample_rate, channels=1,
             latent_hz=self.mel.sample_rate / self.samples_per_latent, max_s=MAX_S,
@@ -128,3 +129,17 @@ class MelBackbone(PredictingBackbone):
 
     def _vocode(self, mel: Tensor) -> Tensor:
         return self.parts.vocoder(mel)
+
+
+class MelPredictor(MelBackbone, PredictingBackbone):
+    """A mel model whose denoiser is a trained network: AudioLDM and AudioLDM2."""
+
+    def __init__(
+        self, parts: MelParts, *, name: str, layout: str, revision: str, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        super().__init__(parts, name=name, layout=layout, revision=revision, device=device, dtype=dtype)
+        self.prediction = parts.scheduler.config.prediction_type
+        if self.prediction not in _PREDICTIONS:
+            raise ModelUnavailable(
+                f"{name} predicts {self.prediction!r}; this version knows {', '.join(_PREDICTIONS)}. Choose another model."
+            )

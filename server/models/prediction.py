@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a network predicts, and x0 of it: noise, velocity or the signal itself, in variance-preserving coordinates.
 
-With x = alpha x0 + sigma e: epsilon is e, v_prediction is v = alpha e - sigma x0, sample is x0.
+With x = alpha x0 + sigma e: epsilon is e, v_prediction is v = alpha e - sigma x0, sample is x0. Here is also how prompts
+are encoded once and kept.
 """
 
 from __future__ import annotations
@@ -29,18 +30,12 @@ def x0_of(raw: Tensor, x: Tensor, alpha: Tensor, sigma: Tensor, prediction: Pred
     return alpha * x - sigma * raw if prediction == "v_prediction" else raw
 
 
-class PredictingBackbone(Backbone):
-    """A backbone whose network answers in one of these three forms; adapters add `predict` and `encode_prompt`."""
-
-    prediction: Prediction
+class PromptedBackbone(Backbone):
+    """A backbone that keeps the prompts it has encoded; adapters add `encode_prompt`."""
 
     def __init__(self) -> None:
         # Per instance, so that it goes when the model goes.
         self._conditioned = lru_cache(maxsize=CACHED_PROMPTS)(self._condition)
-
-    @abstractmethod
-    def predict(self, x: Tensor, time: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
-        """The network's own answer, float32, at VP state `x` [batch, ...] and its `time` [batch] float32."""
 
     @abstractmethod
     def encode_prompt(self, prompt: str | None, duration_s: float) -> dict[str, Tensor]:
@@ -58,6 +53,16 @@ class PredictingBackbone(Backbone):
     def _condition(self, prompt: str | None, duration_s: float) -> Conditioning:
         key = f"{self.facts.revision}/{duration_s}/{'null' if prompt is None else 'text:' + prompt}"
         return Conditioning(key, self.encode_prompt(prompt, duration_s))
+
+
+class PredictingBackbone(PromptedBackbone):
+    """A backbone whose network answers in one of the three forms; adapters add `predict`."""
+
+    prediction: Prediction
+
+    @abstractmethod
+    def predict(self, x: Tensor, time: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
+        """The network's own answer, float32, at VP state `x` [batch, ...] and its `time` [batch] float32."""
 
     def denoise(self, x: Tensor, level: Level, conditionings: Sequence[Conditioning]) -> Tensor:
         """Estimate of x0, float32, same shape as `x` [batch, ...]; `level` for all (scalars) or one per item ([batch])."""
