@@ -29,7 +29,8 @@ class Lesson:
 class Size:
     """What is trained: channels of the networks, the lessons, what a training clip is a mixture of, pool of the unet stage.
 
-    frames: latent frames of most training pieces of the unet stage; a clip has 64.
+    frames: latent frames of most training pieces of the unet stage; a clip has 64. measured: clips that the statistics and
+    the linear start of the autoencoder are taken from; linear_steps: of that start.
     """
 
     unet: tuple[int, ...]
@@ -40,14 +41,16 @@ class Size:
     pool: int
     uses: int
     frames: int
+    measured: int = 512
+    linear_steps: int = 700
 
 
 SIZES = {
-    "small": Size((64, 128, 192), 128,
-                  {"vae": Lesson(3, 1.5e-3, 0.2), "vocoder": Lesson(12, 6e-4, 0.4), "unet": Lesson(16, 1e-3, 0.4)},
-                  Mixing(0.15, 0.02), 0.998, 3072, 10, 32),
-    "full": Size((96, 192, 256), 192,
-                 {"vae": Lesson(48, 1e-3, 0.15), "vocoder": Lesson(48, 3e-4, 0.35), "unet": Lesson(512, 8e-4, 0.5)},
+    "small": Size((64, 128, 192), 512,
+                  {"vae": Lesson(3, 1e-4, 0.1), "vocoder": Lesson(12, 6e-4, 0.45), "unet": Lesson(16, 8e-4, 0.45)},
+                  Mixing(0.15, 0.02), 0.998, 2048, 10, 32),
+    "full": Size((96, 192, 256), 1024,
+                 {"vae": Lesson(24, 2e-4, 0.15), "vocoder": Lesson(48, 3e-4, 0.35), "unet": Lesson(512, 8e-4, 0.5)},
                  Mixing(), 0.999, 16384, 4, 64),
 }
 
@@ -118,9 +121,9 @@ def train(stage: str, corpus: Corpus, work: Path, size: Size, budget: Budget, se
     torch.set_flush_denormal(True)
     settings = budget.settings(size.lessons[stage], size, seed)
     if stage == "vae":
-        train_vae(corpus, work, settings)
+        train_vae(corpus, work, settings, size.measured, size.linear_steps)
     elif stage == "vocoder":
-        train_vocoder(corpus, work, settings, size.vocoder)
+        train_vocoder(corpus, work, settings, size.vocoder, size.measured)
     else:
         from .text_tower import TextTower
 
@@ -128,11 +131,11 @@ def train(stage: str, corpus: Corpus, work: Path, size: Size, budget: Budget, se
         train_unet(corpus, work, settings, plan, size.unet, size.mixing, TextTower.load(work, settings.device))
 
 
-def text(corpus: Corpus, work: Path, minilm: Path, seed: int, device: str) -> None:
-    """The text tower, from the folder of a MiniLM."""
+def text(corpus: Corpus, work: Path, minilm: Path, seed: int) -> dict[str, float]:
+    """The text tower, from the folder of a MiniLM; how well it reads."""
     from .train_text import train_text
 
-    train_text(corpus, work, Settings(device=device, seed=seed), minilm)
+    return train_text(corpus, work, Settings(seed=seed), minilm)
 
 
 def export(work: Path, out: Path) -> float:
@@ -169,7 +172,7 @@ def whole(sources: Sources, minilm: Path, work: Path, out: Path, size: Size, bud
     once("pack", lambda: pack(sources, packed, seed))
     once("corpus", lambda: build(packed, corpus_folder, seed, sources.plan, workers))
     corpus = load(corpus_folder)
-    once("text", lambda: text(corpus, work, minilm, seed, budget.device))
+    once("text", lambda: text(corpus, work, minilm, seed))
     for stage in TRAINED:
         part = replace(budget, minutes=budget.minutes * size.lessons[stage].share, anneal=True)
         once(stage, lambda stage=stage, part=part: train(stage, corpus, work, size, part, seed))

@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{len(build(pack, corpus, args.seed, plan, args.workers).items)} clips in {corpus}")
         case "text":
             corpus, minilm, work = _needed(args, "corpus", "minilm", "work")
-            stages.text(load(corpus), work, minilm, args.seed, args.device)
+            print(stages.text(load(corpus), work, minilm, args.seed))
         case "compact":
             stages.smaller(*_needed(args, "work", "out"))
         case "export":

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,11 @@ from server.models.embedded import corpus as corpora
 from server.models.embedded.augment import Mixing
 from server.models.embedded.corpus import Corpus, Plan
 from server.models.embedded.export import export
+from server.models.embedded.latents import PoolPlan
 from server.models.embedded.loop import Settings
-from server.models.embedded.train_unet import PoolPlan, train_unet
+from server.models.embedded.text_tower import TextTower
+from server.models.embedded.train_text import TextPlan, train_text
+from server.models.embedded.train_unet import UnetPlan, train_unet
 from server.models.embedded.train_vae import train_vae
 from server.models.embedded.train_vocoder import train_vocoder
 from server.models.loading import load
@@ -23,16 +25,8 @@ from server.models.mel_backbone import MelBackbone
 
 CLASSES = ("struck metal", "drone", "rain")
 PLAN = Plan(synthetic=(2, 1, 2), classes=CLASSES)
-VAE_CHANNELS, UNET_CHANNELS, VOCODER_CHANNELS = (8, 16, 16), (16, 32, 32), 16
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A work folder as the recipe leaves it, and the channels of its networks."""
-
-    work: Path
-    unet_channels: tuple[int, ...] = UNET_CHANNELS
-    vocoder_channels: int = VOCODER_CHANNELS
+UNET_CHANNELS, VOCODER_CHANNELS = (16, 32, 32), 32
+TEXT = TextPlan(common=40, near=40, endings=20, captions=20, phrases=20, words=20, epochs=1, steps=5, batch=16)
 
 
 @pytest.fixture(scope="session")
@@ -54,27 +48,31 @@ def vae_steps(corpus: Corpus) -> Callable[[Path, int], Path]:
 
     def run(work: Path, steps: int) -> Path:
         settings = Settings(steps=steps, device="cpu", seed=5, batch=2, learning_rate=1e-3)
-        return train_vae(corpus, work, settings, VAE_CHANNELS, measured_clips=4).path
+        return train_vae(corpus, work, settings, measured_clips=8, linear_steps=30).path
 
     return run
 
 
 @pytest.fixture(scope="session")
-def trained(corpus: Corpus, vae_steps: Callable[[Path, int], Path], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def work(corpus: Corpus, vae_steps: Callable[[Path, int], Path], bert_folder: Path,
+         tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder as the recipe leaves it, after two steps of every stage."""
     torch.set_num_threads(1)
     work = tmp_path_factory.mktemp("work")
     settings = Settings(steps=2, device="cpu", seed=5, batch=2, learning_rate=1e-3)
+    train_text(corpus, work, settings, bert_folder, TEXT)
     vae_steps(work, 2)
-    train_vocoder(corpus, work, settings, adversarial_after=1, channels=VOCODER_CHANNELS, measured_clips=4)
-    train_unet(corpus, work, settings, PoolPlan(clips=4, uses=1, chunk=4), UNET_CHANNELS, Mixing(), text_steps=2)
-    return Trained(work)
+    train_vocoder(corpus, work, settings, VOCODER_CHANNELS, measured_clips=4)
+    plan = UnetPlan(PoolPlan(clips=6, uses=1, chunk=3), frames=32, whole_every=2, listen_every=2, per_class=1)
+    train_unet(corpus, work, settings, plan, UNET_CHANNELS, Mixing(), TextTower.load(work))
+    return work
 
 
 @pytest.fixture(scope="session")
-def weights(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder exported from it."""
     folder = tmp_path_factory.mktemp("weights")
-    export(trained.work, folder, trained.unet_channels, trained.vocoder_channels)
+    export(work, folder)
     return folder
 
 
@@ -94,7 +92,7 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("bert")
     letters = [*ascii_lowercase, *digits, *",.-'"]
-    words = "the of a in to metal struck plate dark bright drone rain heavy light roof sound gong hum dull wall".split()
+    words = "the of in to metal struck plate dark bright drone rain heavy light roof sound gong hum dull wall".split()
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters), *words,
               "##ing", "##ed", "##ness"]
     core = Tokenizer(models.WordPiece({piece: k for k, piece in enumerate(pieces)}, unk_token="[UNK]"))

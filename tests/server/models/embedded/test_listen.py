@@ -26,7 +26,8 @@ class Exact(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, encoder_hidden_states: None, class_labels: Tensor) -> object:
         abar = alphas_cumprod()
-        alpha, sigma = (torch.as_tensor(v[time.round().long()]).reshape(-1, 1, 1, 1) for v in (abar.sqrt(), (1 - abar).sqrt()))
+        at = abar[time.round().long()].reshape(-1, 1, 1, 1)
+        alpha, sigma = at.sqrt(), (1 - at).sqrt()
         x0 = (class_labels[:, 0] - class_labels[:, 1]).reshape(-1, 1, 1, 1).expand_as(x)
 
         class Answer:

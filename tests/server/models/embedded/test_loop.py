@@ -61,7 +61,7 @@ def test_the_rate_rises_first_and_falls_when_annealed(tmp_path: Path) -> None:
     def rate(loop: Loop) -> float:
         return loop.optimisers["net"].param_groups[0]["lr"]
 
-    assert rate(line(tmp_path / "a", 1)) == pytest.approx(0.1 / 200)
+    assert rate(line(tmp_path / "a", 1)) == pytest.approx(0.1 / 100)
     assert rate(line(tmp_path / "b", 300)) == pytest.approx(0.1)
     assert rate(line(tmp_path / "c", 300, anneal=True)) == pytest.approx(0.1 * 0.02)
 

@@ -12,7 +12,7 @@ from server.models.embedded.corpus import Corpus
 from server.models.embedded.train_vae import held_out_error, held_out_mels
 
 
-def test_training_leaves_the_encoder_and_changes_the_decoder(vae_steps: Callable[[Path, int], Path], tmp_path: Path) -> None:
+def test_training_changes_the_decoder_alone(vae_steps: Callable[[Path, int], Path], tmp_path: Path) -> None:
     vae_steps(tmp_path, 0)
     before = AutoencoderKL.from_pretrained(tmp_path / "vae").state_dict()
     vae_steps(tmp_path, 2)
