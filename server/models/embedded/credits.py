@@ -1,4 +1,4 @@
-"""Credits of the recordings behind a model: one line per file, from the pack that its corpus was made of."""
+"""Credits of the sounds behind a model: one line per recording, spoken sentence and soundfont program of its pack."""
 
 import csv
 from collections.abc import Iterable

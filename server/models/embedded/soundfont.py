@@ -1,4 +1,8 @@
-"""Instrument phrases from General MIDI soundfonts under free licences, rendered by FluidSynth."""
+"""Instrument phrases from General MIDI soundfonts under free licences, rendered by FluidSynth.
+
+Needs Debian's libfluidsynth3 2.3.1 and the package pyfluidsynth 1.4.0. The soundfonts are those of Debian's packages
+musescore-general-soundfont-lossless 0.2.1-1 (MuseScore_General_Full.sf2) and fluid-soundfont-gm 3.1-5.3 (FluidR3_GM.sf2).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

