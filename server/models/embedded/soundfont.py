@@ -11,6 +11,7 @@ import numpy as np
 
 from server.errors import InvalidOption
 
+from . import held_out
 from .format import SAMPLE_RATE
 from .synthesis import SCALES
 from .vocabulary import NAMES
@@ -148,7 +149,7 @@ def render(soundfont: Path, per_program: int, seed: int) -> tuple[list[np.ndarra
     """Random phrases of every program that the soundfont has, as takes with their entries; needs `pyfluidsynth`.
 
     One program of one font is one source; `family` is the program, so that a split can keep one font of each for
-    training. Raises `InvalidOption` for a soundfont whose licence is not known here.
+    training. Raises `InvalidOption` for a soundfont whose licence is not known here, or that is held out.
     """
     import fluidsynth
 
@@ -156,6 +157,7 @@ def render(soundfont: Path, per_program: int, seed: int) -> tuple[list[np.ndarra
     if font is None:
         raise InvalidOption(f"The licence of {soundfont.name} is not known here; known: {', '.join(FONTS)}. "
                             "Add it to FONTS in soundfont.py with its credits.")
+    held_out.refuse(soundfont, held_out.load())
     synth = fluidsynth.Synth(samplerate=float(SAMPLE_RATE), gain=0.5)
     bank_id = synth.sfload(str(soundfont))
     synth.set_reverb(0.2, 0.5, 0.5, 0.1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from server.errors import InvalidOption
-from server.models.embedded import soundfont
+from server.models.embedded import held_out, soundfont
 from server.models.embedded.format import SAMPLE_RATE
 from server.models.embedded.recordings import ALLOWED
 from server.models.embedded.vocabulary import NAMES
@@ -50,9 +50,10 @@ class FakeSynth:
 
 
 @pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch) -> tuple[list[np.ndarray], list[dict]]:
+def rendered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[list[np.ndarray], list[dict]]:
     monkeypatch.setitem(sys.modules, "fluidsynth", SimpleNamespace(Synth=FakeSynth))
-    return soundfont.render(Path("FluidR3_GM.sf2"), 2, seed=1)
+    (tmp_path / "FluidR3_GM.sf2").write_bytes(b"sfbk")
+    return soundfont.render(tmp_path / "FluidR3_GM.sf2", 2, seed=1)
 
 
 def test_every_program_that_the_font_has_is_played(rendered: tuple[list[np.ndarray], list[dict]]) -> None:
@@ -75,3 +76,13 @@ def test_a_font_of_unknown_licence_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "fluidsynth", SimpleNamespace(Synth=FakeSynth))
     with pytest.raises(InvalidOption, match=r"licence of mine\.sf2 is not known here"):
         soundfont.render(Path("mine.sf2"), 1, seed=1)
+
+
+def test_a_held_out_font_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "fluidsynth", SimpleNamespace(Synth=FakeSynth))
+    font = tmp_path / "FluidR3_GM.sf2"
+    font.write_bytes(b"sfbk")
+    monkeypatch.setattr(held_out, "LIST", tmp_path / "held_out.txt")
+    held_out.add([(font, "the evaluation's font")])
+    with pytest.raises(InvalidOption, match=r"FluidR3_GM\.sf2 is held out for evaluation"):
+        soundfont.render(font, 1, seed=1)
