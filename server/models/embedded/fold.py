@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .format import FOLD
 
-CHANNELS = (16, 48, 96, 96)  # of the autoencoder, fine to coarse
+CHANNELS = (16, 32, 64, 64)  # of the autoencoder, fine to coarse
 GROUPS = 4
 OFFSET, LIFT = 64.0, 16.0  # see `_pass_through`
 
