@@ -20,7 +20,7 @@ from server.errors import ModelUnavailable
 from server.models.base import BackboneFacts, Schedule
 from server.models.components import diffusers, load_config, load_module, transformers
 from server.models.mel import MelSpec, log_mel
-from server.models.mel_correction import toward_mel
+from server.models.mel_correction import seeded_noise, shaped_noise, toward_mel
 from server.models.prediction import PredictingBackbone, PromptedBackbone
 from server.models.vocoder_delay import measure_delay
 from server.sampling.levels import Levels, levels_even_in_snr, levels_from_alphas_cumprod
@@ -65,7 +65,7 @@ class MelBackbone(PromptedBackbone):
         super().__init__()
         self.parts, self.network, self.device, self.dtype = parts, parts.network, device, dtype
         config = parts.vocoder.config
-        # `mel_n_fft` and `mel_passes` are stated by the embedded model alone.
+        # `mel_n_fft`, and `mel_noise`, `mel_smoothing` and `mel_passes` below, are stated by the embedded model alone.
         self.mel = MelSpec(
             config.sampling_rate, n_fft=getattr(config, "mel_n_fft", 1024), hop=math.prod(config.upsample_rates),
             n_mels=config.model_in_dim, f_max=config.sampling_rate / 2,
@@ -77,6 +77,8 @@ class MelBackbone(PromptedBackbone):
         )
         self.delay = measure_delay(self._vocode, self.mel, device)
         # Official vocoders are good enough, and rendered as their pipelines do.
+        self.mel_noise: float = getattr(config, "mel_noise", 0.0)
+        self.mel_smoothing: int = getattr(config, "mel_smoothing", 0)
         self.mel_passes: int = getattr(config, "mel_passes", 0)
 
     @property
@@ -125,7 +127,9 @@ class MelBackbone(PromptedBackbone):
         """Audio [batch, frames * hop] of log-mel frames [batch, frames, n_mels], without delay, its levels corrected."""
         n_full, audio = mel.shape[1] * self.mel.hop, self._vocode(mel)
         audio = F.pad(audio, (0, max(0, self.delay + n_full - audio.shape[-1])))[:, self.delay : self.delay + n_full]
-        return toward_mel(audio, mel, self.mel, self.mel_passes)
+        if self.mel_noise:
+            audio = audio + self.mel_noise * shaped_noise(seeded_noise(n_full, self.device), mel, self.mel)
+        return toward_mel(audio, mel, self.mel, self.mel_passes, self.mel_smoothing)
 
     def _vocode(self, mel: Tensor) -> Tensor:
         return self.parts.vocoder(mel)

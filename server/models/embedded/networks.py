@@ -2,17 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 from transformers.audio_utils import mel_filter_bank
 
 from .format import CLIP_FRAMES, F_MAX, HOP, LATENT_CHANNELS, N_FFT, N_MELS, SAMPLE_RATE
 from .text_tower import TEXT_DIMENSION
 
-MEL_PASSES = 8  # of `server.models.mel_correction`, after the vocoder
 SCHEDULER = {
     "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.0015, "beta_end": 0.0195,
     "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
@@ -52,19 +49,6 @@ def make_unet(channels: tuple[int, ...] = (40, 80, 112)) -> UNet2DConditionModel
     with torch.no_grad():  # a unit vector of 128 entries has small entries, and the time code must not drown them
         unet.class_embedding.weight *= 2 * TEXT_DIMENSION**0.5
     return unet
-
-
-def make_vocoder(mel_mean: np.ndarray, mel_scale: np.ndarray, channels: int = 192) -> SpeechT5HifiGan:
-    """HiFi-GAN of the SpeechT5 layout whose kernels give exactly 320 samples per mel frame."""
-    vocoder = SpeechT5HifiGan(SpeechT5HifiGanConfig(
-        model_in_dim=N_MELS, sampling_rate=SAMPLE_RATE, upsample_initial_channel=channels, upsample_rates=[5, 4, 4, 4],
-        upsample_kernel_sizes=[11, 8, 8, 8], resblock_kernel_sizes=[3, 7, 11],
-        resblock_dilation_sizes=[[1, 3, 5]] * 3, normalize_before=True, mel_passes=MEL_PASSES,
-        mel_n_fft=N_FFT,
-    ))
-    vocoder.mean.copy_(torch.as_tensor(mel_mean))
-    vocoder.scale.copy_(torch.as_tensor(mel_scale))
-    return vocoder
 
 
 def alphas_cumprod(n_steps: int = 1000) -> Tensor:

@@ -1,116 +1,124 @@
-"""Stage `vocoder`: HiFi-GAN on mel and multi-resolution STFT error, later with discriminators as well."""
+"""Stage `vocoder`: the network learns on the sound as it is rendered, with noise under it and its levels corrected.
+
+What is wanted of the network is what the correction cannot give: pitch, phase, attacks. So the multi-resolution STFT
+distance is taken behind the correction, and the network's own level is free within `LEEWAY`: loud where it knows
+better than the noise under it, soft where it does not.
+"""
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
+from transformers import SpeechT5HifiGan
 
-from .augment import Bank, Mixing, Sampler
+from server.models.mel import MelSpec
+from server.models.mel_correction import shaped_noise, toward_mel
+
 from .corpus import Corpus
-from .discriminators import Discriminators, discriminator_loss, generator_losses
-from .format import HOP
+from .format import F_MAX, HOP, N_FFT, N_MELS, SAMPLE_RATE
 from .loop import Loop, Settings, autocast, pick_device
-from .networks import LogMel, make_vocoder
-from .train_vae import mel_statistics
+from .networks import LogMel
+from .pieces import Pieces
+from .vocoder_network import MEL_PASSES, NOISE_LEVEL, SMOOTHING_PASSES, make_vocoder
 
-SEGMENT_FRAMES = 96
+SPEC = MelSpec(SAMPLE_RATE, N_FFT, HOP, N_MELS, 0.0, F_MAX)
+SEGMENT_FRAMES = 48
 RESOLUTIONS = ((256, 64), (512, 128), (1024, 256), (2048, 512))
 QUIET = 10.0  # norm of a spectrogram below which an error counts no more: silence would outweigh all sound
-WEIGHTS = {"mel": 15.0, "stft": 4.0, "adversarial": 1.0, "matching": 10.0}
+TRAINED_PASSES = (2, 2)  # fewer than a render has: the first do most, and every one costs
+LEEWAY = 2.0  # nat, 17 dB
+MEASURE_EVERY = 500
 
 
 class StftDistance(nn.Module):
-    """Mean over resolutions of spectral convergence and log-magnitude error (Yamamoto et al. 2020, eq. 4 to 6)."""
+    """Mean over resolutions of spectral convergence and log-magnitude error (Yamamoto et al. 2020, eq. 4 to 6).
 
-    def __init__(self) -> None:
+    `resolutions` are (window, hop) in samples.
+    """
+
+    def __init__(self, resolutions: tuple[tuple[int, int], ...] = RESOLUTIONS) -> None:
         super().__init__()
-        for size, _ in RESOLUTIONS:
+        self.resolutions = resolutions
+        for size, _ in resolutions:
             self.register_buffer(f"window{size}", torch.hann_window(size), persistent=False)
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
         total = 0.0
-        for size, hop in RESOLUTIONS:
+        for size, hop in self.resolutions:
             window = getattr(self, f"window{size}")
             a, b = (torch.stft(x, size, hop, window=window, return_complex=True).abs() + 1e-7 for x in (made, real))
             convergence = (a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1).clamp(min=QUIET)
             floor = 1e-4
             total = total + convergence.mean() + ((a + floor).log() - (b + floor).log()).abs().mean()
-        return total / len(RESOLUTIONS)
+        return total / len(self.resolutions)
 
 
-def _segments(audio: Tensor, mel: Tensor, per_clip: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random matching pieces: audio `[batch * per_clip, 30720]`, mel `[batch * per_clip, 96, 64]`."""
-    count = mel.shape[2] - SEGMENT_FRAMES
-    start = torch.randint(0, count + 1, (len(audio) * per_clip, 1), device=audio.device, generator=generator)
-    audio, mel = (x.repeat_interleave(per_clip, 0) for x in (audio, mel[:, 0]))
-    frames = start + torch.arange(SEGMENT_FRAMES, device=audio.device)
-    samples = start * HOP + torch.arange(SEGMENT_FRAMES * HOP, device=audio.device)
-    return audio.gather(1, samples), mel.gather(1, frames[:, :, None].expand(-1, -1, mel.shape[2]))
+def rendered(vocoder: SpeechT5HifiGan, mel: Tensor, noise: Tensor, passes: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """(sound as a render has it, the network's alone), `[batch, frames * 320]`, of log-mels `[batch, frames, 64]`.
+
+    `noise` is white, `[batch or 1, frames * 320]`; `passes` are the correction's smoothing passes and others.
+    """
+    alone = vocoder(mel)
+    smoothing, plain = passes
+    return toward_mel(alone + NOISE_LEVEL * shaped_noise(noise, mel, SPEC), mel, SPEC, plain, smoothing), alone
 
 
-def _generator_step(loop: Loop, real: Tensor, made: Tensor, mels: LogMel, distance: StftDistance,
-                    adversarial: bool) -> Tensor:
-    mel_error = (mels(made) - mels(real)).abs().mean()
-    stft_error = distance(made, real)
-    loss = WEIGHTS["mel"] * mel_error + WEIGHTS["stft"] * stft_error
-    loop.note(mel=mel_error, stft=stft_error)
-    if adversarial:
-        judges = loop.nets["judges"]
-        judges.requires_grad_(False)
-        with autocast(loop.device):
-            fool, match = generator_losses(judges(real), judges(made))
-        judges.requires_grad_(True)
-        loss = loss + WEIGHTS["adversarial"] * fool + WEIGHTS["matching"] * match
-        loop.note(fool=fool, match=match)
-    return loss
+def mel_statistics(pieces: Pieces, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each mel band over random pieces, `[64]` each."""
+    mel = LogMel()(pieces.draw(np.random.default_rng([seed, 91]), count))
+    return mel.mean((0, 1, 2)).numpy(), mel.std((0, 1, 2)).numpy()
 
 
-def _judge_step(loop: Loop, real: Tensor, made: Tensor) -> None:
-    judges = loop.nets["judges"]
-    with autocast(loop.device):
-        loss = discriminator_loss(judges(real), judges(made.detach()))
-    loop.optimisers["judges"].zero_grad(set_to_none=True)
-    loss.backward()
-    loop.optimisers["judges"].step()
+class HeldOut:
+    """The distance of rendered pieces from sounds that are not trained on, always the same ones."""
+
+    def __init__(self, corpus: Corpus, device: torch.device, count: int) -> None:
+        pieces = Pieces(corpus, corpus.of_split("test"), 2 * SEGMENT_FRAMES * HOP)
+        self.real = pieces.draw(np.random.default_rng(5), count).to(device)
+        self.noise = torch.randn(self.real.shape, generator=torch.Generator().manual_seed(5)).to(device)
+        self.mel = LogMel().to(device)(self.real)[:, 0]
+
+    @torch.no_grad()
+    def measure(self, vocoder: SpeechT5HifiGan, distance: StftDistance) -> float:
+        """Mean distance of sound rendered as in use."""
+        return float(distance(rendered(vocoder, self.mel, self.noise, (SMOOTHING_PASSES, MEL_PASSES))[0], self.real))
 
 
-def _optimiser(net: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(net.parameters(), settings.learning_rate, betas=(0.8, 0.99), weight_decay=1e-4)
+def train_vocoder(corpus: Corpus, work: Path, settings: Settings, channels: int = 512, measured_clips: int = 256) -> Loop:
+    """Train or go on training; writes `vocoder.pt`, and the network's shape as the folder `vocoder/`.
 
-
-def train_vocoder(corpus: Corpus, work: Path, settings: Settings, adversarial_after: int = 1500,
-                  channels: int = 192, measured_clips: int = 256) -> Loop:
-    """Train or go on training; writes `vocoder.pt`.
-
-    Where the autoencoder is finished (folder `vae/`), a third of the mels go through the autoencoder first, so that the
-    vocoder also learns to make good sound of those.
+    Where the autoencoder is finished (folder `vae/`), a third of the mels go through it first, so that the vocoder also
+    learns to make good sound of those.
     """
     device = pick_device(settings.device)
-    rows = corpus.of_split("train")
-    sampler, bank, mels = Sampler(corpus, rows, Mixing()), Bank(corpus, rows, device), LogMel().to(device)
-    mean, deviation = mel_statistics(sampler, bank, settings.seed, measured_clips)
+    pieces, mels = Pieces(corpus, corpus.of_split("train"), SEGMENT_FRAMES * HOP), LogMel().to(device)
+    mean, deviation = mel_statistics(pieces, settings.seed, measured_clips)
     torch.manual_seed(settings.seed)
-    vocoder = make_vocoder(mean.numpy(), deviation.numpy(), channels).to(device).train()
-    nets = {"vocoder": vocoder, "judges": Discriminators().to(device)}
-    loop = Loop(work, "vocoder", settings, nets, {k: _optimiser(n, settings) for k, n in nets.items()}, ("vocoder",))
+    vocoder = make_vocoder(mean, deviation, channels).to(device).train()
+    vocoder.config.save_pretrained(work / "vocoder")
+    optimiser = torch.optim.AdamW(vocoder.parameters(), settings.learning_rate, betas=(0.8, 0.99), weight_decay=1e-4)
+    vocoder.config.save_pretrained(work / "vocoder")
+    loop = Loop(work, "vocoder", settings, {"vocoder": vocoder}, {"vocoder": optimiser}, ("vocoder",))
     finished = (work / "vae" / "config.json").exists()
     vae = AutoencoderKL.from_pretrained(work / "vae", torch_dtype=torch.float32).to(device) if finished else None
-    distance, clips = StftDistance().to(device), max(1, settings.batch // 2)
+    distance, usual = StftDistance((*RESOLUTIONS, (4096, 1024))).to(device), StftDistance().to(device)
+    held_out = HeldOut(corpus, device, min(24, measured_clips))
     for rng, generator in loop.steps():
-        audio = bank.render(sampler.draw(rng, clips), clips, generator)
-        audio = audio * 10 ** (-(9 / 20) * torch.rand(clips, 1, device=device, generator=generator))
-        mel = _rebuilt(vae, mels(audio))
-        real, given = _segments(audio, mel, 2, generator)
-        made = vocoder(given)
-        adversarial = loop.step >= adversarial_after
-        if adversarial:
-            _judge_step(loop, real, made)
-        loss = _generator_step(loop, real, made, mels, distance, adversarial)
-        loop.optimisers["vocoder"].zero_grad(set_to_none=True)
-        loss.backward()
+        real = pieces.draw(rng, settings.batch).to(device)
+        mel = _rebuilt(vae, mels(real))[:, 0]
+        noise = torch.randn(real.shape, device=device, generator=generator)
+        made, alone = rendered(vocoder, mel, noise, TRAINED_PASSES)
+        error = distance(made, real)
+        astray = ((mels(alone)[:, 0] - mel).abs() - LEEWAY).relu().mean()
+        optimiser.zero_grad(set_to_none=True)
+        (error + astray).backward()
         nn.utils.clip_grad_norm_(vocoder.parameters(), 20.0)
-        loop.optimisers["vocoder"].step()
+        optimiser.step()
+        loop.note(stft=error, astray=astray)
+        if loop.step % MEASURE_EVERY == MEASURE_EVERY - 1:
+            loop.record(held_out=held_out.measure(vocoder, usual))
     return loop
 
 

@@ -19,7 +19,8 @@ from server.models.catalogue import find, sources
 from server.models.embedded.export import INDEX
 from server.models.embedded.finetune import check_base
 from server.models.embedded.format import LATENT_CHANNELS
-from server.models.embedded.networks import SCHEDULER, make_unet, make_vocoder
+from server.models.embedded.networks import SCHEDULER, make_unet
+from server.models.embedded.vocoder_network import make_vocoder
 from server.models.loading import load
 from server.models.tiny_tokenizers import roberta_tokenizer
 from server.models.vocabularies import vocabulary_of
@@ -41,7 +42,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         in_channels=1, out_channels=1, latent_channels=LATENT_CHANNELS, block_out_channels=(8, 8, 8, 8), layers_per_block=1,
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, norm_num_groups=4)
     nets = {"unet": make_unet((16, 32, 32)), "vae": vae,
-            "vocoder": make_vocoder(np.zeros(64), np.ones(64), 16), "text_encoder": text}
+            "vocoder": make_vocoder(np.zeros(64), np.ones(64), 32), "text_encoder": text}
     for name, net in nets.items():
         net.eval().half().save_pretrained(folder / name)
     roberta_tokenizer(max_length=128).save_pretrained(folder / "tokenizer")
