@@ -10,7 +10,6 @@ import torch
 
 from server.audio import Clip
 from server.measure import judge as judges
-from server.measure import mel_frames
 from server.measure.bench import Bench, Finding
 from server.measure.generated import Plan, generated
 from server.measure.picture import Pair, draw
@@ -32,7 +31,7 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
     told = judges.judge_of(bench, judge)
     rows, clips_of = [], generated(bench, told.names, plan)
     for name, clips in clips_of.items():
-        scores = told.scores(mel_frames.of_clips(clips))
+        scores = told.of_clips(clips)
         ranked = [[told.names[k] for k in order[:3]] for order in scores.argsort(1, descending=True).tolist()]
         wanted = told.names.index(name)
         rows.append({"class": name, "prompt": prompt_of(name), "clips": len(clips),

@@ -41,10 +41,12 @@ def measure(bench: Bench, plan: Plan | None = None, unseen_clips: int = UNSEEN_C
     plan, corpus = plan or Plan(), bench.need_corpus()
     names = [corpus.names[index] for index in sorted(corpus.classes)]
     made, rows, nearest = generated(bench, names, plan), {}, None
+    trained: dict[str, list[int]] = {name: [] for name in names}
+    for row in corpus.of_split("train"):
+        trained[corpus.names[corpus.items[row]["class"]]].append(int(row))
     for number, name in enumerate(names):
         bench.report(number, len(names), f"training clips of {name}")
-        trained = corpus.of_split("train")
-        own = [int(row) for row in trained if corpus.names[corpus.items[row]["class"]] == name]
+        own = trained[name]
         if not own:
             continue
         known = torch.fft.rfft(_of_rows(corpus, own), SHIFT_LENGTH, dim=1)

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -23,7 +25,6 @@ from server.measure import mel_frames, probes
 from server.measure.bench import Bench, Finding
 from server.measure.held_out import Sound, trimmed
 from server.measure.mel_classifier import Lessons, MelClassifier, teach
-from server.measure.probes import Probe
 from server.models.embedded.corpus import Corpus
 from server.models.embedded.format import ITEM_SAMPLES
 
@@ -61,9 +62,12 @@ class Judge:
                 scores[row] = each[self.half[sound.sha256], row]
         return scores
 
-    def of_probes(self, found: list[Probe]) -> Tensor:
-        """Scores of probes as they are."""
-        return self.scores(mel_frames.of_clips([probe.clip for probe in found]), [probe.sound for probe in found])
+    def of_clips(self, clips: Iterable[Clip], sounds: list[Sound | None] | None = None) -> Tensor:
+        """`scores` of clips of any rate and length, a few at a time."""
+        parts, waiting = [], iter(clips)
+        while some := list(islice(waiting, 16)):
+            parts.append(mel_frames.of_clips(some))
+        return self.scores(torch.cat(parts), sounds)
 
 
 def halves(sounds: list[Sound], seed: int) -> dict[str, int]:
@@ -105,9 +109,7 @@ def _taught(bench: Bench, plan: Plan, corpus: Corpus, names: list[str], sounds: 
             half: dict[str, int]) -> tuple[MelClassifier, MelClassifier]:
     rows = probes.rows_of(corpus, "judge", plan.corpus_clips, bench.seed)
     bench.report(0, 3, "the judge listens to its lessons")
-    audio = torch.from_numpy(np.asarray(corpus.audio[rows])).float() / 32768
-    audio = audio - audio.mean(1, keepdim=True)
-    mels = [mel_frames.mel_frames(part * (0.5 / (part.abs().amax(1, keepdim=True) + 1e-6))) for part in audio.split(32)]
+    mels = [mel_frames.of_clips([_item(corpus, row)], LONGER) for row in rows]
     targets, half_of = [names.index(corpus.names[corpus.items[row]["class"]]) for row in rows], [-1] * len(rows)
     for sound in sounds:
         stretches = mel_frames.of_clips(_stretches(sound), LONGER)
@@ -120,6 +122,10 @@ def _taught(bench: Bench, plan: Plan, corpus: Corpus, names: list[str], sounds: 
         lessons = replace(plan.lessons, seed=plan.lessons.seed + ear)
         ears.append(teach(torch.cat(mels), torch.tensor(targets), _weights(targets, half_of, ear), len(names), lessons))
     return ears[0], ears[1]
+
+
+def _item(corpus: Corpus, row: int) -> Clip:
+    return Clip(corpus.audio[row][None].astype(np.float32) / 32768, mel_frames.SPEC.sample_rate)
 
 
 def _stretches(sound: Sound) -> list[Clip]:
@@ -158,40 +164,43 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
         NotMeasured: there is no corpus.
     """
     plan = plan or Plan()
-    judge = judge_of(bench, plan)
-    real = [probes.of_sound(sound) for sound in (bench.held_out.sounds if bench.held_out else ())
-            if sound.class_name in judge.names]
-    corpus = bench.need_corpus()
-    made = [probes.of_row(corpus, row) for row in probes.rows_of(corpus, "test", plan.test_clips, bench.seed)]
+    judge, corpus = judge_of(bench, plan), bench.need_corpus()
+    sounds = [s for s in (bench.held_out.sounds if bench.held_out else ()) if s.class_name in judge.names]
+    rows = probes.rows_of(corpus, "test", plan.test_clips, bench.seed)
     through = probes.probes(bench, plan.through)
     after = []
     for number, probe in enumerate(through):
         bench.report(number, len(through), f"round trip of {probe.title}")
         after.append(probes.rebuilt(bench, probe))
-    passed = judge.scores(mel_frames.of_clips(after), [probe.sound for probe in through])
+    own: list[Sound | None] = [probe.sound for probe in through]
+    wanted = [probe.class_name for probe in through]
+    bench.report(0, 1, "the judge is asked about real clips")
+    real = judge.of_clips((probes.of_sound(sound).clip for sound in sounds), list(sounds)) if sounds else None
     return {
         "chance": round(1 / len(judge.names), 4), "classes": judge.names,
-        "learned_from": {"held_out": len(real), "sources": len({p.sound.source for p in real if p.sound}),
+        "learned_from": {"held_out": len(sounds), "sources": len({sound.source for sound in sounds}),
+                         "licences": dict(sorted({sound.source: sound.licence for sound in sounds}.items())),
                          "corpus": len(probes.rows_of(corpus, "judge", plan.corpus_clips, bench.seed))},
-        "real": _counted(judge, real, judge.of_probes(real)) if real else None,
-        "corpus": _counted(judge, made, judge.of_probes(made)),
-        "before_the_model": _counted(judge, through, judge.of_probes(through)),
-        "through_the_model": _counted(judge, through, passed),
+        "real": None if real is None else _counted(judge, real, [s.class_name for s in sounds], list(sounds)),
+        "corpus": _counted(judge, judge.of_clips(probes.of_row(corpus, row).clip for row in rows),
+                           [corpus.names[corpus.items[row]["class"]] for row in rows]),
+        "before_the_model": _counted(judge, judge.of_clips((probe.clip for probe in through), own), wanted, own),
+        "through_the_model": _counted(judge, judge.of_clips(after, own), wanted, own),
     }
 
 
-def _counted(judge: Judge, found: list[Probe], scores: Tensor) -> dict:
+def _counted(judge: Judge, scores: Tensor, wanted: list[str], sounds: Sequence[Sound | None] = ()) -> dict:
     """Top-1 and top-3 over all, the mean of the classes' top-1, and each class's own."""
-    wanted = torch.tensor([judge.names.index(probe.class_name) for probe in found])
     ranked = scores.argsort(1, descending=True)
-    first, third = ranked[:, 0] == wanted, (ranked[:, :3] == wanted[:, None]).any(1)
+    target = torch.tensor([judge.names.index(name) for name in wanted])
+    first, third = ranked[:, 0] == target, (ranked[:, :3] == target[:, None]).any(1)
     by_class = {}
-    for name in dict.fromkeys(probe.class_name for probe in found):
-        own = torch.tensor([probe.class_name == name for probe in found])
+    for name in dict.fromkeys(wanted):
+        own = target == judge.names.index(name)
+        sources = {sound.source for sound in sounds if sound is not None and sound.class_name == name}
         by_class[name] = {"clips": int(own.sum()), "top1": round(float(first[own].float().mean()), 4),
-                          "sources": len({probe.sound.source if probe.sound else "corpus" for probe in found
-                                          if probe.class_name == name})}
-    return {"clips": len(found), "top1": round(float(first.float().mean()), 4),
+                          "sources": len(sources)}
+    return {"clips": len(wanted), "top1": round(float(first.float().mean()), 4),
             "top3": round(float(third.float().mean()), 4),
             "mean_of_classes": round(float(np.mean([c["top1"] for c in by_class.values()])), 4), "by_class": by_class}
 
@@ -217,4 +226,7 @@ def lines(figures: dict) -> list[str]:
     taught = figures["learned_from"]
     made += ["", f"Chance is {figures['chance']:.1%}. Taught on {taught['held_out']} held-out recordings of "
              f"{taught['sources']} sources, by halves, and {taught['corpus']} clips of the corpus's split judge."]
+    if taught["licences"]:
+        made += ["", "Held-out packages: " + ", ".join(f"{source} ({licence})" for source, licence
+                                                       in taught["licences"].items()) + "."]
     return made
