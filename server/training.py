@@ -126,7 +126,7 @@ def _state_of(asked: Asked, base: Path, labels: list[str], entries: list[dict]) 
     assert asked.folder is not None
     seconds = round(sum(entry["length"] for entry in entries) / SAMPLE_RATE, 1)
     return State(str(asked.folder.resolve()), asked.base, folder_revision(base), asked.scratch, asked.seed, labels,
-                 [entry["file"] for entry in entries], seconds)
+                 sorted({entry["file"] for entry in entries}), seconds)  # a long file makes several takes
 
 
 def _keep(work: Path, state: State) -> None:
@@ -186,7 +186,7 @@ def card(name: str, state: State) -> str:
         "vocoder and text tower are the base's. Whoever passes this model on passes on what it learned from these sounds: "
         "mind their licences.", "",
         "Labels: " + ", ".join(state.labels) + ".", "",
-        f"Sounds, in `{state.folder}`:", "", *(f"- {file}" for file in sorted(state.files)), ""])
+        f"Sounds, in `{state.folder}`:", "", *(f"- {file}" for file in state.files), ""])
 
 
 def main(argv: list[str] | None = None) -> int:
