@@ -123,13 +123,31 @@ class MelBackbone(PromptedBackbone):
         assert 0 < n_samples <= n_full, "latents are shorter than the clip"
         return self.vocode(mel)[:, None, :n_samples]
 
+    def decode_stereo(self, latents: Tensor, n_samples: int) -> Tensor:
+        """Audio [batch, 2, n_samples]: what is noise differs between the sides, tones and strikes stay in the middle.
+
+        Mono [batch, 1, n_samples] where the vocoder has no noise under it. Differentiable.
+        """
+        if not self.mel_noise:
+            return self.decode(latents, n_samples)
+        mel = self.decode_mel(latents)
+        sound = self._sound(mel)
+        return torch.stack([self._finished(sound, mel, side) for side in (0, 1)], dim=1)[..., :n_samples]
+
     def vocode(self, mel: Tensor) -> Tensor:
         """Audio [batch, frames * hop] of log-mel frames [batch, frames, n_mels], without delay, its levels corrected."""
+        return self._finished(self._sound(mel), mel, 0)
+
+    def _sound(self, mel: Tensor) -> Tensor:
+        """The vocoder's own sound, its delay taken out."""
         n_full, audio = mel.shape[1] * self.mel.hop, self._vocode(mel)
-        audio = F.pad(audio, (0, max(0, self.delay + n_full - audio.shape[-1])))[:, self.delay : self.delay + n_full]
+        return F.pad(audio, (0, max(0, self.delay + n_full - audio.shape[-1])))[:, self.delay : self.delay + n_full]
+
+    def _finished(self, sound: Tensor, mel: Tensor, side: int) -> Tensor:
+        """With noise under it, one for each side, and its levels corrected."""
         if self.mel_noise:
-            audio = audio + self.mel_noise * shaped_noise(seeded_noise(n_full, self.device), mel, self.mel)
-        return toward_mel(audio, mel, self.mel, self.mel_passes, self.mel_smoothing)
+            sound = sound + self.mel_noise * shaped_noise(seeded_noise(sound.shape[-1], self.device, side), mel, self.mel)
+        return toward_mel(sound, mel, self.mel, self.mel_passes, self.mel_smoothing)
 
     def _vocode(self, mel: Tensor) -> Tensor:
         return self.parts.vocoder(mel)

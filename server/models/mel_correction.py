@@ -65,9 +65,9 @@ def shaped_noise(noise: Tensor, wanted: Tensor, spec: MelSpec) -> Tensor:
     return _audio(_spectrum(noise, spec) * level.transpose(1, 2), spec)
 
 
-def seeded_noise(n_samples: int, device: torch.device) -> Tensor:
-    """White noise [1, n_samples], always the same: one latent is one sound."""
-    return torch.randn(1, n_samples, generator=torch.Generator().manual_seed(0)).to(device)
+def seeded_noise(n_samples: int, device: torch.device, seed: int = 0) -> Tensor:
+    """White noise [1, n_samples], always the same for a seed: one latent is one sound."""
+    return torch.randn(1, n_samples, generator=torch.Generator().manual_seed(seed)).to(device)
 
 
 def _spectrum(audio: Tensor, spec: MelSpec) -> Tensor:

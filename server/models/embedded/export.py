@@ -18,6 +18,7 @@ INDEX = {
     "vae": ["diffusers", "AutoencoderKL"], "vocoder": ["transformers", "SpeechT5HifiGan"],
 }
 TEXT = ("text_encoder", "tokenizer")  # final since their own stage
+SHARD = "14MB"  # the largest file
 
 
 def load_trained(work: Path) -> dict[str, torch.nn.Module]:
@@ -33,7 +34,7 @@ def export(work: Path, out: Path) -> None:
     """Write the folder: one subfolder per component, fp16 weights, `model_index.json`; replaces what it finds there."""
     for name, net in load_trained(work).items():
         shutil.rmtree(out / name, ignore_errors=True)
-        net.eval().half().save_pretrained(out / name, safe_serialization=True)
+        net.eval().half().save_pretrained(out / name, safe_serialization=True, max_shard_size=SHARD)
     for name in TEXT:
         shutil.rmtree(out / name, ignore_errors=True)
         shutil.copytree(work / name, out / name)

@@ -38,9 +38,9 @@ class TextPlan:
     of the corpus, phrases from the thesaurus, phrases of any words. epochs: of the pooler. steps: of the projection.
     """
 
-    common: int = 2000
-    near: int = 6000
-    endings: int = 2500
+    common: int = 1500
+    near: int = 2100
+    endings: int = 1000
     captions: int = 4000
     phrases: int = 4000
     words: int = 5000
