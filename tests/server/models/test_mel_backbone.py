@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from server.models.loading import load
 from server.models.mel import log_mel
 
 LAYOUTS = ["audioldm", "audioldm2"]
@@ -108,3 +109,17 @@ def test_half_precision_is_the_denoisers_alone(tiny_backbone, normal, layout):
     assert answers[0].dtype == torch.float32
     assert (answers[0] - answers[1]).norm() / answers[1].norm() < 0.05
     assert torch.equal(half.encode(0.1 * normal(1, 1, 3000)), single.encode(0.1 * normal(1, 1, 3000)))
+
+
+def test_a_stereo_image_comes_from_the_noise_alone(tiny_folder, normal):
+    model = load(str(tiny_folder("audioldm")), device="cpu")
+    latents, n_samples = normal(2, *model.latent_shape(16000)), 16000
+    with torch.no_grad():
+        assert model.decode_stereo(latents, n_samples).shape == (2, 1, n_samples)  # no noise under this vocoder: mono
+        model.mel_noise, model.mel_passes = 1.0, 2
+        left, right = model.decode_stereo(latents, n_samples).unbind(1)
+        assert left.shape == (2, n_samples)
+        torch.testing.assert_close(left, model.decode(latents, n_samples)[:, 0])
+        assert torch.corrcoef(torch.stack([left[0], right[0]]))[0, 1] < 0.9
+        heard = [log_mel(side, model.mel) for side in (left, right)]
+    assert (heard[0] - heard[1]).abs().mean() < 0.25  # nat: one mel, both sides
