@@ -46,6 +46,17 @@ def _captions(folder: Path) -> dict[str, str]:
     return {name: caption for name, caption in captions.items() if caption}
 
 
+def _takes_of(path: Path) -> list[np.ndarray]:
+    """A file's takes of equal length, each at most `LONGEST_S`; none where it cannot be read or is silent."""
+    try:
+        take = read_mono(path, longest_s=LONGEST_FILE_S)
+    except (soundfile.LibsndfileError, RuntimeError):
+        return []
+    if len(take) < SHORTEST_S * SAMPLE_RATE:
+        return []
+    return np.array_split(take, math.ceil(len(take) / (LONGEST_S * SAMPLE_RATE)))
+
+
 def collect_folder(folder: Path) -> tuple[list[np.ndarray], list[dict]]:
     """All readable sounds under a folder as takes (float32 mono, 32 kHz) with their entries, in a fixed order.
 
@@ -59,25 +70,15 @@ def collect_folder(folder: Path) -> tuple[list[np.ndarray], list[dict]]:
     takes, entries, unread = [], [], []
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in ENDINGS):
         held_out.refuse(path, refused)
-        try:
-            take = read_mono(path, longest_s=LONGEST_FILE_S)
-        except (soundfile.LibsndfileError, RuntimeError):
-            unread.append(path.name)
-            continue
-        if len(take) < SHORTEST_S * SAMPLE_RATE:
-            unread.append(path.name)
-            continue
-        file, label = path.relative_to(folder).as_posix(), label_of(path, folder)
-        entry = {"name": label, "phrases": (captions[file],) if file in captions else (label,), "kind": "recording",
-                 "words": (), "source": f"own-{held_out.digest(path)[:16]}", "file": file, "title": path.stem,
-                 "author": "", "licence": "own", "address": ""}
-        parts = math.ceil(len(take) / (LONGEST_S * SAMPLE_RATE))
-        takes += np.array_split(take, parts)
-        entries += [entry] * parts
+        parts, file, label = _takes_of(path), path.relative_to(folder).as_posix(), label_of(path, folder)
+        unread += [] if parts else [path.name]
+        takes += parts
+        entries += [{"name": label, "phrases": (captions.get(file, label),), "kind": "recording", "words": (),
+                     "source": f"own-{held_out.digest(path)[:16]}", "file": file, "title": path.stem, "author": "",
+                     "licence": "own", "address": ""}] * len(parts)
     if not takes:
         tried = f" Not readable, or silent: {', '.join(unread[:5])}." if unread else ""
-        raise InvalidOption(f"No readable sound was found in {folder}.{tried} "
-                            "Sounds may be wav, flac, aiff, ogg or mp3.")
+        raise InvalidOption(f"No readable sound was found in {folder}.{tried} Sounds may be wav, flac, aiff, ogg or mp3.")
     return takes, entries
 
 
