@@ -15,6 +15,8 @@ from server.kinds.base import InputSpec, Kind, Numbers, Prerequisite, Prompt, Re
 from server.kinds.generate import SamplerOptions
 from server.kinds.learn import PaletteEntry, TrainingOptions
 
+_BY_ITSELF = ("auto", "remember", "inversion")  # the reference leads, with or without words
+
 
 class FuseOptions(SamplerOptions, TrainingOptions):
     prompt: Prompt = Field("", description="What the reference is, in words.")
@@ -28,10 +30,11 @@ class FuseOptions(SamplerOptions, TrainingOptions):
         "fixed", description="auto searches where original and reference are equally near, in at most 8 renders."
     )
     guidance: float = Field(7.0, ge=0.0, le=30.0, description="How strongly the prompt leads at first, 0 to 30.")
-    reference: Literal["learn", "inversion", "prompt", "none"] = Field(
-        "inversion",
+    reference: Literal["auto", "learn", "remember", "inversion", "prompt", "none"] = Field(
+        "auto",
         description="What leads before the original steps in: learn memorises the reference (the paper; minutes), "
-        "inversion follows the reference's own noise trajectory (seconds), prompt the words alone, none nothing.",
+        "remember keeps it as it is (models that learn at once), inversion follows the reference's own noise trajectory "
+        "(seconds), prompt the words alone, none nothing; auto is remember where the model can, else inversion.",
     )
     inversion: Literal["clean", "shared_noise", "literal", "forward", "noisy", "noisy_single"] = Field(
         "clean", description="How the original's latent is noised: the paper's clean start, or one of its variants."
@@ -68,7 +71,7 @@ def _check(options: FuseOptions, roles: frozenset[str]) -> None:
         raise InvalidOption(f"adapter={options.adapter!r} needs reference='learn', not {options.reference!r}.")
     if learns and not options.prompt:
         raise InvalidOption("reference='learn' needs a prompt: the words that the reference is memorised with.")
-    needs = options.balance == "auto" or options.reference == "inversion" or (learns and not options.adapter)
+    needs = options.balance == "auto" or options.reference in _BY_ITSELF or (learns and not options.adapter)
     if needs and "reference" not in roles:
         raise InvalidInput("fuse needs the input 'reference' here: the clip to fuse with. Without one, give an adapter "
                            "(a palette entry) or reference='prompt'.")

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from server.kinds.base import Kind, ModelOptions, Order, Prompt, ResultSpec
+from server.kinds.base import Kind, ModelOptions, Order, Prompt, ResultSpec, empty_is_none
 from server.kinds.learn import PaletteEntry
 
 
@@ -25,10 +25,15 @@ class SamplerOptions(ModelOptions):
     )
 
 
+Weight = Annotated[Annotated[float, Field(ge=0.0, le=30.0)] | None, BeforeValidator(empty_is_none)]
+
+
 class GenerateOptions(SamplerOptions):
     prompt: Prompt = Field("", description="What to hear, in words. Empty: whatever the model does unprompted.")
     seconds: float = Field(5.0, gt=0.1, le=600.0, description="Length in seconds; the model's window is the limit.")
-    guidance: float = Field(4.0, ge=0.0, le=30.0, description="How strongly the prompt leads, 0 to 30; 1 is plain.")
+    guidance: Weight = Field(
+        None, description="How strongly the prompt leads, 0 to 30; 1 is plain. Unset: what suits the model, mostly 4."
+    )
     adapter: PaletteEntry = Field(None, description="A palette entry to sound like; its prompt recalls it best.")
     raw_level: bool = Field(False, description="Leave the level as the model made it; off, the true peak is -3 dBTP.")
     variations: int = Field(1, ge=1, le=16, description="How many different sounds to make, 1 to 16.")

@@ -107,6 +107,7 @@ def _pair(bench: Bench, plan: Plan, original: Sound, reference: Sound) -> dict:
     outputs = bench.studio("fuse", clips, seed=bench.seed, snr_db=levels, **options)
     return {"original": f"{original.class_name}: {original.path.name}",
             "reference": f"{reference.class_name}: {reference.path.name}",
+            "led_by": outputs[0].provenance["options"]["reference"],
             **_ranked(outputs), **_beyond(bench, clips, outputs)}
 
 
@@ -164,7 +165,7 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 def findings(figures: dict) -> list[Finding]:
     """Two rows of the table of aims, two more where references were learned."""
-    rows = _findings(figures, "fusion window", "by inversion")
+    rows = _findings(figures, "fusion window", f"by {figures['pairs'][0]['led_by']}")
     return rows + (_findings(figures["learned"], "fusion window, reference learned", "learned")
                    if "learned" in figures else [])
 

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A learned reference as weights: put into a network, switched, taken out again, kept as one safetensors file.
+"""A learned reference: put into a model, switched, taken out again, kept as one safetensors file.
 
-Two forms: a LoRA on every linear and convolutional layer (peft), or every weight of the network (`full`). The file's
-metadata key `athanor` holds the entry's card as JSON, so an entry is one file that can be copied and sent.
+Three forms: a LoRA on every linear and convolutional layer (peft), every weight of the network (`full`), or what a model
+that learns without training keeps of the clip (`memory`). The file's metadata key `athanor` holds the entry's card as JSON,
+so an entry is one file that can be copied and sent.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from server.errors import InvalidInput, ModelUnavailable
-from server.models.base import Backbone
+from server.models.base import Backbone, Remembering
 
 Form = Literal["lora", "full"]
 
@@ -93,9 +94,28 @@ def adapted(backbone: Backbone, form: Form, rank: int, *, seed: int = 0) -> Iter
             parameter.requires_grad_(was)
 
 
+class Remembered:
+    """A memory inside a model while its context lasts: its switch."""
+
+    def __init__(self, held: ExitStack) -> None:
+        self._held = held
+
+    def drop(self) -> None:
+        """Back to the model as it is, before the context ends (`adapter_after=drop`)."""
+        self._held.close()
+
+
 @contextmanager
-def recalled(backbone: Backbone, entry: Entry) -> Iterator[Adapted]:
-    """`entry` inside the network.
+def remembered(backbone: Remembering, memory: Mapping[str, Tensor]) -> Iterator[Remembered]:
+    """A memory, as `Remembering.remember` gave it, inside the model; taken out at the end."""
+    with ExitStack() as held:
+        held.enter_context(backbone.recalling(memory))
+        yield Remembered(held)
+
+
+@contextmanager
+def recalled(backbone: Backbone, entry: Entry) -> Iterator[Adapted | Remembered]:
+    """`entry` inside the model.
 
     Raises:
         ModelUnavailable: it was learned on another backbone or another revision of it.
@@ -105,14 +125,18 @@ def recalled(backbone: Backbone, entry: Entry) -> Iterator[Adapted]:
         raise ModelUnavailable(
             f"The palette entry {card['name']!r} was learned on {card['backbone']} revision {card['revision'][:12]}; the "
             f"model here is {facts.name} revision {facts.revision[:12]}. Learn the clip again, or choose that model.")
+    if isinstance(backbone, Remembering):
+        with remembered(backbone, entry.weights) as memory:
+            yield memory
+        return
     with adapted(backbone, card["form"], card["rank"]) as adapter:
         adapter.load(entry.weights)
         yield adapter
 
 
 @contextmanager
-def recalled_by_name(backbone: Backbone, palette_dir: Path, name: str | None) -> Iterator[Adapted | None]:
-    """The palette entry `name` inside the network; without a name, nothing."""
+def recalled_by_name(backbone: Backbone, palette_dir: Path, name: str | None) -> Iterator[Adapted | Remembered | None]:
+    """The palette entry `name` inside the model; without a name, nothing."""
     if name is None:
         yield None
     else:

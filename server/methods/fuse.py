@@ -5,7 +5,8 @@ Phase 1 follows the reference from noise (`server.methods.lead`). In the step fr
 inverted latent takes the place of x_t in the linear term, while the model-output term and the noise stay with the
 reference (the paper, section 3.3). Phase 2 goes to the end with the null prompt, unguided. Where the reference leads by
 its own inversion, a prompt, if there is one, conditions its inversion and the second phase alike, without guidance: the
-two must agree for the noise maps to mean the same.
+two must agree for the noise maps to mean the same. A model that remembers the reference (`Remembering`) makes both phases
+of it, without words.
 
 All levels of a sweep share one lead, and their second phases go through the network in one batch: five levels of a
 200-step render cost 920 evaluations, where they cost 1320 one by one (benchmarks/fuse_sweep.py).
@@ -14,6 +15,7 @@ All levels of a sweep share one lead, and their second phases go through the net
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +32,7 @@ from server.methods.fitting import Fitted, bandwidth_hz, fit, fit_to, unfit
 from server.methods.lead import Lead, Stepper, from_noise, from_reference
 from server.methods.likeness import Likeness, likeness
 from server.methods.provenance import provenance
-from server.models.base import Backbone
+from server.models.base import Backbone, Remembering
 from server.sampling.guide import guided
 from server.sampling.invert import constant_inversion
 from server.sampling.levels import Levels
@@ -142,10 +144,9 @@ def run(clips: Mapping[str, Clip], options: FuseOptions, context: Context) -> li
         ModelUnavailable: the palette entry belongs to another backbone.
     """
     fusion = _prepare(clips, options, context)
-    wanted = _wanted_levels(fusion)
+    options, wanted = fusion.options, _wanted_levels(fusion)
     fusion.count.planned = _planned(options, fusion.levels.n_steps, wanted)
-    entry = learned_entry(options, context.digests.get("reference", "")) if options.reference == "learn" else None
-    with adapters.recalled_by_name(fusion.backbone, context.palette_dir, entry) as adapter:
+    with _reference_in_mind(fusion, clips, context) as adapter:
         lead = _lead(fusion, clips, min(wanted), max(wanted))
         if adapter and options.adapter_after == "drop":
             adapter.drop()
@@ -160,6 +161,7 @@ def run(clips: Mapping[str, Clip], options: FuseOptions, context: Context) -> li
 
 def _prepare(clips: Mapping[str, Clip], options: FuseOptions, context: Context) -> Fusion:
     backbone = context.backbone(options.backbone)
+    options = options.model_copy(update={"reference": _how_it_leads(options.reference, backbone)})
     count = Counter(context)
     count("encoding", 0)
     original = fit(clips["original"], backbone, "the original")
@@ -170,6 +172,14 @@ def _prepare(clips: Mapping[str, Clip], options: FuseOptions, context: Context) 
     noise = KeyedNoise(context.seed(options.seed), [0] * original.items)
     ends = likeness(backbone, original, x0, reference)
     return Fusion(backbone, options, backbone.levels(options.steps, options.schedule), original, x0, noise, ends, count)
+
+
+def _how_it_leads(asked: str, backbone: Backbone) -> str:
+    remembers = isinstance(backbone, Remembering)
+    if asked == "remember" and not remembers:
+        raise InvalidOption(f"fuse: {backbone.facts.name} cannot remember a clip without training; reference='remember' is "
+                            "for models that can, such as 'mosaic'. Take 'inversion' (seconds) or 'learn' (minutes).")
+    return asked if asked != "auto" else "remember" if remembers else "inversion"
 
 
 def _wanted_levels(fusion: Fusion) -> list[int]:
@@ -196,7 +206,7 @@ def _level_of_step(t: float, n_steps: int) -> int:
 
 def _lead_cost(options: FuseOptions) -> int:
     """Evaluations of one guided step of the lead."""
-    return 1 if options.reference in ("none", "inversion") or options.guidance in (0.0, 1.0) else 2
+    return 1 if options.reference in ("none", "inversion", "remember") or options.guidance in (0.0, 1.0) else 2
 
 
 def _planned(options: FuseOptions, n_steps: int, wanted: Sequence[int]) -> int:
@@ -208,15 +218,31 @@ def _planned(options: FuseOptions, n_steps: int, wanted: Sequence[int]) -> int:
     return lead + (sum(tails) // 2 * MAX_RENDERS if options.balance == "auto" else sum(tails))
 
 
+def _reference_in_mind(fusion: Fusion, clips: Mapping[str, Clip],
+                       context: Context) -> AbstractContextManager[adapters.Adapted | adapters.Remembered | None]:
+    """The reference inside the model, by a palette entry or as it is; nothing where it leads otherwise."""
+    options, backbone = fusion.options, fusion.backbone
+    if options.reference == "remember":
+        assert isinstance(backbone, Remembering)
+        return adapters.remembered(backbone, backbone.remember(_reference_latents(fusion, clips)[0]))
+    entry = learned_entry(options, context.digests.get("reference", "")) if options.reference == "learn" else None
+    return adapters.recalled_by_name(backbone, context.palette_dir, entry)
+
+
+@torch.no_grad()
+def _reference_latents(fusion: Fusion, clips: Mapping[str, Clip]) -> Tensor:
+    """Latents [1, ...] of the reference, as long as the original."""
+    reference = fit_to(clips["reference"], fusion.original, fusion.backbone, "the reference")
+    return fusion.backbone.encode(reference.audio[:1])
+
+
 def _lead(fusion: Fusion, clips: Mapping[str, Clip], first: int, last: int) -> Lead:
     options, backbone, original = fusion.options, fusion.backbone, fusion.original
     if options.reference == "inversion":
-        reference = fit_to(clips["reference"], original, backbone, "the reference")
-        with torch.no_grad():
-            x0 = backbone.encode(reference.audio[:1]).expand(original.items, *fusion.x0.shape[1:])
+        x0 = _reference_latents(fusion, clips).expand(original.items, *fusion.x0.shape[1:])
         return from_reference(fusion.denoiser(fusion.closing_prompt), x0, fusion.levels, fusion.noise, fusion.stepper,
                               first, fusion.count)
-    led = options.reference != "none" and bool(options.prompt)
+    led = options.reference not in ("none", "remember") and bool(options.prompt)
     denoise = fusion.denoiser(options.prompt, options.guidance) if led else fusion.denoiser(None)
     return from_noise(denoise, fusion.levels, fusion.x0.shape[1:], fusion.noise, fusion.stepper, last, backbone.device,
                       fusion.count, _lead_cost(options) if led else 1)

@@ -23,7 +23,7 @@ PEAK_DBTP = -3.0
 
 
 def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -> list[Output]:
-    """`variations` sounds of `seconds`, at the model's rate and channel count.
+    """`variations` sounds of `seconds`, at the model's rate, stereo where it can make it.
 
     Raises:
         InvalidOption: longer than the model's window.
@@ -41,7 +41,7 @@ def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -
         latents = sample(backbone, options.prompt, options, n_samples, noise, context)
     context.on_step(Progress(options.steps, options.steps, "decoding"))
     with torch.no_grad():
-        audio = backbone.decode(latents, n_samples).float().cpu().numpy()
+        audio = backbone.decode_stereo(latents, n_samples).float().cpu().numpy()
     made = provenance(backbone, options, seed)
     clips = [Clip(samples, facts.sample_rate) for samples in audio]
     if not options.raw_level:
@@ -57,7 +57,8 @@ def sample(backbone: Backbone, prompt: str, options: GenerateOptions, n_samples:
     items = len(noise.items)
     null = [backbone.condition(None, duration_s)] * items
     conditional = [backbone.condition(prompt, duration_s)] * items if prompt else null
-    denoise = guided(backbone, conditional, null, options.guidance if prompt else 0.0)
+    weight = backbone.facts.guidance if options.guidance is None else options.guidance
+    denoise = guided(backbone, conditional, null, weight if prompt else 0.0)
     start = State(noise.initial(backbone.latent_shape(n_samples)).to(backbone.device))
     levels = backbone.levels(options.steps, options.schedule)
     return solve(denoise, start, levels, noise=noise, solver=options.solver, order=options.order, form=options.form,

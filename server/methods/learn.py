@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """learn: fine-tune the network until the prompt recalls one clip (Abstract Sound Fusion, section 3.3).
 
+A model that can keep a clip as it is (`Remembering`) does so instead, at once; what follows is about the others.
+
 The paper gives no recipe; this is ours. One item in four is trained under the null prompt, because the second phase of a
 fusion is unprompted and the reference has to survive in it through the network. The error is measured in the clean
 latents, not in the noise: at the noisiest levels, where sampling decides what the sound will be, the noise is predicted
@@ -25,7 +27,7 @@ from server.methods.context import Context, Output, Progress
 from server.methods.fitting import Fitted, fit, unfit
 from server.methods.generate import sample
 from server.methods.provenance import provenance
-from server.models.base import Backbone, Conditioning
+from server.models.base import Backbone, Conditioning, Remembering
 from server.sampling.noise import KeyedNoise
 
 NULL_SHARE = 0.25
@@ -46,18 +48,37 @@ def run(clips: Mapping[str, Clip], options: LearnOptions, context: Context) -> l
     seed = context.seed(options.seed)
     clip = fold_mono(clips["clip"]) if backbone.facts.channels == 1 else clips["clip"]
     fitted = fit(clip, backbone, "the clip")
-    form = "full" if options.full else "lora"
-    with adapters.adapted(backbone, form, options.rank, seed=seed) as adapter:
-        losses = train(backbone, adapter, fitted, options, seed, context)
-        recalled = _recall(backbone, fitted, options, seed, context)
-        weights = adapter.weights()
-    card = _card(backbone, options, seed, context.digests.get("clip", ""), form, losses)
-    made = provenance(backbone, options, seed) | {"loss_first": losses[0], "loss_last": losses[-1]}
+    learnt = _remembered if isinstance(backbone, Remembering) else _trained
+    weights, how, recalled = learnt(backbone, fitted, options, seed, context)
+    card = _card(backbone, options, seed, context.digests.get("clip", "")) | how
+    made = provenance(backbone, options, seed) | {"form": how["form"]}
+    if losses := how["losses"]:
+        made |= {"loss_first": losses[0], "loss_last": losses[-1]}
     return [
         Output("adapter", options.name, data=adapters.entry_bytes(weights, card), media="application/x-safetensors",
                provenance=made),
         Output("recalled", f"{options.name}_recalled", recalled, provenance=made),
     ]
+
+
+Learnt = tuple[dict[str, Tensor], dict[str, Any], Clip]
+"""What is kept, what the card says of how it was learned, and what the prompt recalls."""
+
+
+def _remembered(backbone: Remembering, fitted: Fitted, options: LearnOptions, seed: int, context: Context) -> Learnt:
+    with torch.no_grad():
+        memory = backbone.remember(backbone.encode(fitted.audio[:1])[0])
+    with adapters.remembered(backbone, memory):
+        return memory, {"form": "memory", "losses": []}, _recall(backbone, fitted, options, seed, context)
+
+
+def _trained(backbone: Backbone, fitted: Fitted, options: LearnOptions, seed: int, context: Context) -> Learnt:
+    form = "full" if options.full else "lora"
+    with adapters.adapted(backbone, form, options.rank, seed=seed) as adapter:
+        losses = train(backbone, adapter, fitted, options, seed, context)
+        how = {"form": form, "rank": options.rank, "learn_steps": options.learn_steps, "learn_rate": options.learn_rate,
+               "learn_batch": options.learn_batch, "losses": losses}
+        return adapter.weights(), how, _recall(backbone, fitted, options, seed, context)
 
 
 def train(backbone: Backbone, adapter: adapters.Adapted, fitted: Fitted, options: LearnOptions, seed: int,
@@ -111,10 +132,8 @@ def _recall(backbone: Backbone, fitted: Fitted, options: LearnOptions, seed: int
         return unfit(backbone.decode(latents, fitted.n_samples), fitted, backbone)
 
 
-def _card(backbone: Backbone, options: LearnOptions, seed: int, digest: str, form: str,
-          losses: Sequence[float]) -> dict[str, Any]:
+def _card(backbone: Backbone, options: LearnOptions, seed: int, digest: str) -> dict[str, Any]:
     facts = backbone.facts
-    return {"schema": 1, "name": options.name, "prompt": options.prompt, "form": form, "rank": options.rank,
-            "backbone": facts.name, "layout": facts.layout, "revision": facts.revision, "seed": seed,
-            "learn_steps": options.learn_steps, "learn_rate": options.learn_rate, "learn_batch": options.learn_batch,
-            "clip": digest, "losses": list(losses), "created": datetime.now(UTC).isoformat(timespec="seconds")}
+    return {"schema": 1, "name": options.name, "prompt": options.prompt, "backbone": facts.name, "layout": facts.layout,
+            "revision": facts.revision, "seed": seed, "clip": digest,
+            "created": datetime.now(UTC).isoformat(timespec="seconds")}

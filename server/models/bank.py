@@ -28,6 +28,8 @@ from torch import Tensor
 CHUNK = 1 << 20
 """Comparisons of a frame with a frame that are worked on at once; in all, one number is held for each."""
 
+NEIGHBOURS = 4  # frames on either side over which the power of what is new is measured
+
 
 def posterior_mean(x: Tensor, bank: Tensor, log_prior: Tensor, alpha: Tensor, sigma: Tensor, half_width: int,
                    reach: int = 0) -> Tensor:
@@ -52,9 +54,38 @@ def posterior_mean(x: Tensor, bank: Tensor, log_prior: Tensor, alpha: Tensor, si
     for part, score in zip(parts, scores, strict=True):
         shares = diagonal_sums((score - whole).exp(), reach)  # of each place of each clip in each frame
         total = total + shares.flatten(0, 1).T @ bank[part].flatten(0, 1)
-    t = torch.arange(frames, device=x.device)
-    heard = 1 + t.clamp(max=reach) + (frames - 1 - t).clamp(max=reach)
-    return total / heard[:, None]
+    return total / _within(frames, reach, x)[:, None]
+
+
+def with_novelty(x: Tensor, x0hat: Tensor, alpha: Tensor, sigma: Tensor, slack: float, scales: Sequence[int]) -> Tensor:
+    """`x0hat` [frames, width] with the part of the state that neither the bank nor noise explains, shrunk by its chance.
+
+    What x / alpha has beyond `x0hat` is averaged over 2 s + 1 frames for each s of `scales`, coarse first, and each average
+    leaves the rest to the next. Where it has more power, over neighbouring frames, than `slack` times the noise's there,
+    the excess is taken for signal that the bank does not have, and as much of the average is kept as a Wiener filter would
+    (James & Stein's positive part). So of a sound that is not of the bank first its colour passes as the noise fades, then
+    its movement, then all of it; a sound of the bank comes back as the bank has it.
+    """
+    left = x / alpha - x0hat
+    for scale in scales:
+        part = _smooth(left, scale)
+        power = _smooth(part.square().mean(1, keepdim=True), NEIGHBOURS).clamp(min=1e-12)
+        noise = (sigma / alpha) ** 2 / _within(len(x), scale, x)[:, None]
+        x0hat = x0hat + (1 - slack * noise / power).clamp(min=0) * part
+        left = left - part
+    return x0hat
+
+
+def _smooth(frames: Tensor, reach: int) -> Tensor:
+    """Means of [frames, width] over as many frames within `reach` as there are."""
+    sums = F.conv1d(frames.T[:, None], frames.new_ones(1, 1, 2 * reach + 1), padding=reach)[:, 0].T
+    return sums / _within(len(frames), reach, frames)[:, None]
+
+
+def _within(frames: int, reach: int, like: Tensor) -> Tensor:
+    """How many of a state's frames are no further than `reach` from each: [frames]."""
+    t = torch.arange(frames, device=like.device, dtype=like.dtype)
+    return 1 + t.clamp(max=reach) + (frames - 1 - t).clamp(max=reach)
 
 
 def widest(frames: int, length: int) -> int:

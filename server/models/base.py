@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +28,7 @@ class BackboneFacts:
 
     name: as the user asked for it; layout: adapter name; revision: what identifies the weights (hub commit, or hash of
     a folder); sample_rate in Hz; channels of the audio it makes; latent_hz: latent frames per second; max_s: longest
-    clip it renders in one window, seconds.
+    clip it renders in one window, seconds; guidance: the weight of the prompt that suits the model.
     """
 
     name: str
@@ -37,6 +38,7 @@ class BackboneFacts:
     channels: int
     latent_hz: float
     max_s: float
+    guidance: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,10 @@ class Backbone(ABC):
     def decode(self, latents: Tensor, n_samples: int) -> Tensor:
         """Audio [batch, channels, n_samples] of latents; differentiable with respect to them."""
 
+    def decode_stereo(self, latents: Tensor, n_samples: int) -> Tensor:
+        """As `decode`, in stereo [batch, 2, n_samples] where a mono model has a way to make it."""
+        return self.decode(latents, n_samples)
+
     @abstractmethod
     def condition(self, prompt: str | None, duration_s: float) -> Conditioning:
         """Conditioning of a prompt for a clip of `duration_s`; None is the null prompt that training dropped to."""
@@ -98,3 +104,15 @@ class Backbone(ABC):
             level: one level for the whole batch (scalars) or one per item ([batch]).
             conditionings: one per item.
         """
+
+
+class Remembering(Backbone):
+    """A backbone that learns a clip at once, by keeping something of it, instead of training its network."""
+
+    @abstractmethod
+    def remember(self, latents: Tensor) -> dict[str, Tensor]:
+        """What is kept of one clip, of its latents without the batch axis: tensors on the CPU."""
+
+    @abstractmethod
+    def recalling(self, memory: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        """While the context lasts, the model makes its sounds of what `remember` gave; one memory at a time."""

@@ -31,8 +31,10 @@ LAYOUT_OF_PIPELINE = {
     "StableAudioPipeline": "stable_audio",
     "AudioLDM2Pipeline": "audioldm2",
     "AudioLDMPipeline": "audioldm",
+    "PatchMosaicPipeline": "patches",
 }
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded" / "weights"
+MOSAIC_FOLDER = EMBEDDED_FOLDER.with_name("mosaic")
 DEFAULT_REVISION = "main"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WEIGHT_FILES = (".json", ".safetensors", ".txt", ".model")
@@ -80,7 +82,10 @@ class Source:
 _CC_BY_NC_SA = "CC BY-NC-SA 4.0: no commercial use of the weights"
 CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
     Card("embedded", str(EMBEDDED_FOLDER), "audioldm", "Athanor's own small model",
-         "everything, on a laptop, with no download", "ships with the project", "", 16000, 1, 10.24, 0.05),
+         "everything, on a laptop, with no download", "ships with the project", "", 32000, 1, 10.24, 0.1),
+    Card("mosaic", str(MOSAIC_FOLDER), "patches", "Athanor's mosaic of short sounds",
+         "fusing at once: the original's shape out of the reference's own grains; real timbres, pieced together",
+         "ships with the project", "", 32000, 1, 10.24, 0.1),
     Card("stable-audio-open", "stabilityai/stable-audio-open-1.0", "stable_audio", "Stable Audio Open 1.0",
          "fusion (the paper's model); stereo 44.1 kHz", "Stability AI Community License: see its page for commercial use",
          "https://huggingface.co/stabilityai/stable-audio-open-1.0", 44100, 2, 47.55, 5.3, gated=True),
@@ -162,10 +167,20 @@ def revision_of(source: Source) -> str | None:
 def folder_revision(folder: Path) -> str:
     """Fingerprint of a model folder: SHA-256 over the names, sizes and contents of its configs, tokenizers and weights.
 
-    Reads every byte once per process (about a second per GB) and again only after a file changed in size or time.
+    A folder that names another as its `base` takes in that one's. Reads every byte once per process (about a second
+    per GB) and again only after a file changed in size or time.
     """
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _WEIGHT_FILES)
+    folders = [folder, folder / base] if (base := _base(folder)) else [folder]
+    files = [p for one in folders for p in sorted(one.rglob("*")) if p.is_file() and p.suffix in _WEIGHT_FILES]
     return _fingerprint(folder, tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in files))
+
+
+def _base(folder: Path) -> str | None:
+    """What a folder's index names as its base, if anything."""
+    try:
+        return json.loads((folder / "model_index.json").read_text(encoding="utf-8")).get("base")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 @lru_cache(maxsize=32)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from server.errors import InvalidOption, ModelUnavailable
-from server.models import audioldm, audioldm2, stable_audio
+from server.models import audioldm, audioldm2, patches, stable_audio
 from server.models.base import Backbone
 from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, Source, find, folder_revision, layout_of
 
@@ -24,6 +24,7 @@ _ADAPTERS = {
     "stable_audio": (stable_audio.StableAudio, stable_audio.SUBFOLDERS),
     "audioldm2": (audioldm2.AudioLDM2, audioldm2.SUBFOLDERS),
     "audioldm": (audioldm.AudioLDM, audioldm.SUBFOLDERS),
+    "patches": (patches.Patches, patches.SUBFOLDERS),
 }
 
 
@@ -124,9 +125,9 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
 def _check_folder(source: Source, folder: Path) -> None:
     if (folder / "model_index.json").is_file():
         return
-    if source.name == "embedded":
+    if source.name in ("embedded", "mosaic"):
         raise ModelUnavailable(
-            f"The embedded model's weights are missing from this installation ({folder}). Install athanor-audio again."
+            f"The weights of {source.name!r} are missing from this installation ({folder}). Install athanor-audio again."
         )
     raise ModelUnavailable(
         f"The model {source.name!r} should be in {folder}, which has no model_index.json. Put the downloaded folder there, "

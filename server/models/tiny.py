@@ -4,7 +4,7 @@
 Rates, hops, latent channels and schedules are those of the real checkpoints; only widths and depths are small, so that
 everything above a backbone can be tested through the real loading path in milliseconds. The sounds are noise.
 
-    python -m server.models.tiny stable_audio|audioldm2|audioldm FOLDER
+    python -m server.models.tiny stable_audio|audioldm2|audioldm|patches FOLDER
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from server.models.components import building, diffusers, transformers
+from server.models.patches import save_bank, write_index
 from server.models.tiny_tokenizers import roberta_tokenizer, t5_tokenizer
 
 Parts = Mapping[str, Any]
@@ -37,7 +38,7 @@ def build(
     """Write a tiny random checkpoint in a hub folder layout (below 3 MB, below a second) and return its path.
 
     Args:
-        layout: stable_audio, audioldm2 or audioldm.
+        layout: stable_audio, audioldm2, audioldm, or patches (on an audioldm in the folder `base`).
         folder: created if missing; files in it are overwritten.
         seed: of the weights; the global random state is left as it was.
         language_model: AudioLDM2 alone: GPT2LMHeadModel, or GPT2Model as in the official folders.
@@ -47,6 +48,8 @@ def build(
         KeyError: no such layout.
     """
     folder = Path(folder)
+    if layout == "patches":
+        return _patches(build("audioldm", folder / "base", seed=seed, dtype=dtype), folder, seed)
     pipeline, make = LAYOUTS[layout]
     with building(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -130,6 +133,17 @@ def _audioldm() -> Parts:
     }
 
 
+def _patches(base: Path, folder: Path, seed: int) -> Path:
+    """A bank of noise: three classes of two clips of 16 frames."""
+    draw = torch.Generator().manual_seed(seed)
+    directions = torch.nn.functional.normalize(torch.randn(3, TEXT_WIDTH, generator=draw), dim=1)
+    save_bank(folder, torch.randn(6, 16, 8 * 16, generator=draw), torch.arange(6) // 2, directions, {
+        "classes": ["one", "two", "three"], "sharpness": 10.0, "windows": [[None, 2, 1]],
+        "memory_windows": [[10.0, 1000, 0], [None, 2, 1]], "novelty": {"slack": 1.5, "scales": [2, 0]}})
+    write_index(folder, base)
+    return folder
+
+
 _UNET_BLOCKS: dict[str, Any] = {
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -193,7 +207,7 @@ LAYOUTS: dict[str, tuple[str, Callable[..., Parts]]] = {
 def main() -> None:
     """Build one folder from the command line."""
     parser = argparse.ArgumentParser(prog="python -m server.models.tiny", description=__doc__.splitlines()[0])
-    parser.add_argument("layout", choices=sorted(LAYOUTS))
+    parser.add_argument("layout", choices=sorted([*LAYOUTS, "patches"]))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from server.models.catalogue import EMBEDDED_FOLDER, Source
+from server.models.catalogue import EMBEDDED_FOLDER, MOSAIC_FOLDER, Source
 from server.models.embedded.vocabulary import CLASSES
 
 NAME = "vocabulary.json"
@@ -21,7 +21,7 @@ _FIELDS = ("group", "name", "example")
 def vocabulary_of(source: Source) -> list[dict[str, str]]:
     """`group`, `name` and `example` (a prompt) of each class that a model knows; empty where that is not known."""
     folder = Path(source.source)
-    if folder == EMBEDDED_FOLDER:
+    if folder in (EMBEDDED_FOLDER, MOSAIC_FOLDER):
         return [{"group": sound.group, "name": sound.name, "example": sound.example or sound.name} for sound in CLASSES]
     try:
         entries = json.loads((folder / NAME).read_text(encoding="utf-8"))

@@ -45,7 +45,7 @@ def test_what_does_not_fit_is_said_in_one_sentence(kind, options, says):
     ({}, {"reference"}, InvalidInput, "fuse needs the input 'original'"),
     ({}, {"original", "reference", "third"}, InvalidInput, "fuse takes no input 'third'; it takes original, reference"),
     ({"reference": "learn"}, BOTH, InvalidOption, "needs a prompt"),
-    ({"adapter": "bells"}, BOTH, InvalidOption, "needs reference='learn', not 'inversion'"),
+    ({"adapter": "bells"}, BOTH, InvalidOption, "needs reference='learn', not 'auto'"),
 ])
 def test_inputs_are_checked_against_options(options, roles, error, says):
     with pytest.raises(error) as caught:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from server.models import bank as banks
-from server.models.bank import diagonal_sums, posterior_mean, widest
+from server.models.bank import diagonal_sums, posterior_mean, widest, with_novelty
 
 
 def written_out(x, bank, log_prior, alpha, sigma, half_width, reach):
@@ -90,3 +90,30 @@ def test_diagonal_sums_add_what_is_there(normal, reach):
                 if 0 <= r + k < 5 and 0 <= c + k < 7:
                     expected[:, r, c] += values[:, r + k, c + k]
     torch.testing.assert_close(diagonal_sums(values, reach), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("snr_db", "kept"), [(30.0, 0.99), (0.0, 0.5), (-30.0, 0.0)])
+def test_what_is_not_of_the_bank_passes_as_the_noise_fades(normal, snr_db, kept):
+    """A Wiener filter's part of a signal as strong as 1 beside the bank's answer of 0."""
+    alpha = torch.tensor(1 / math.sqrt(1 + 10 ** (-snr_db / 10)))
+    sigma = (1 - alpha**2).sqrt()
+    foreign = normal(200, 64)
+    x = alpha * foreign + sigma * normal(200, 64, seed=1)
+    found = with_novelty(x, torch.zeros(200, 64), alpha, sigma, slack=1.0, scales=[0])
+    share = float((found * x / alpha).sum() / (x / alpha).square().sum())
+    assert share == pytest.approx(kept, abs=0.04)
+
+
+def test_what_is_of_the_bank_stays_as_the_bank_has_it(normal):
+    own, noise = normal(200, 64), normal(200, 64, seed=1)
+    alpha, sigma = torch.tensor(0.8), torch.tensor(0.6)
+    assert torch.equal(with_novelty(alpha * own + sigma * noise, own, alpha, sigma, slack=1.5, scales=[2, 0]), own)
+
+
+def test_of_a_sound_not_of_the_bank_the_colour_passes_before_the_detail(normal):
+    alpha, sigma = torch.tensor(0.45), torch.tensor(0.893)  # -6 dB
+    colour, detail = normal(1, 64).expand(200, -1), normal(200, 64, seed=2)
+    x = alpha * (colour + detail) + sigma * normal(200, 64, seed=1)
+    found = with_novelty(x, torch.zeros(200, 64), alpha, sigma, slack=1.0, scales=[8])
+    share = float((found * colour).sum() / colour.square().sum())
+    assert 0.7 < share < 1.1 and float((found * detail).mean()) < 0.15
