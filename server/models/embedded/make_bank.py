@@ -25,10 +25,10 @@ from .networks import LogMel
 PER_CLASS = 50  # clips of 4 kB: 10 MB in all
 CAPTIONS = 64  # whose mean is a class's direction
 MOST_SYNTHESIS = 0.34  # of a class's clips, where it has recordings enough
-SHARPNESS = 25.0
+SHARPNESS = 40.0
 WINDOWS = [[None, 3, 1]]
 MEMORY_WINDOWS = [[-20.0, 1000, 0], [-12.0, 8, 1], [None, 3, 1]]
-NOVELTY = {"slack": 1.5, "scales": [2, 0]}
+NOVELTY = {"slack": 1.2, "scales": [4, 1, 0]}
 CHUNK = 32
 
 
