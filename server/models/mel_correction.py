@@ -19,9 +19,8 @@ from server.models.mel import MelSpec, mel_bank
 
 LOWEST, HIGHEST = 1e-3, 30.0  # gain of one pass: -60 to +30 dB
 PULL = 0.5  # of a smoothing pass, between the spectrum as it is (0) and the plainest one of that mel (1, Griffin and Lim's)
-SHARPNESS = 1.5  # power of that plainest spectrum, which is blunt: a mel band is wider than a partial
-MOMENTUM = {True: 0.99, False: 0.5}  # of smoothing passes and of others: how far one goes on in the direction of the last
-FAINTEST = 1e-3  # magnitude of a bin below which it counts as silent
+MOMENTUM = {True: 0.99, False: 0.7}  # of smoothing passes and of others: how far one goes on in the direction of the last
+FAINTEST = 1e-5  # magnitude of a bin below which it counts as silent: a twentieth of that of a mel at its floor
 
 
 def toward_mel(audio: Tensor, wanted: Tensor, spec: MelSpec, n_passes: int, n_smoothing: int = 0) -> Tensor:
@@ -35,7 +34,7 @@ def toward_mel(audio: Tensor, wanted: Tensor, spec: MelSpec, n_passes: int, n_sm
     assert audio.shape[-1] == wanted.shape[1] * spec.hop, "one hop of audio per frame"
     bank, spread, inverse = (matrix.to(audio.device) for matrix in _matrices(spec))
     level, before = wanted.exp(), None
-    plain = _plain(level, bank, spread, inverse) if n_smoothing else None
+    plain = (level @ inverse).clamp(min=FAINTEST).log() if n_smoothing else None
     for number in range(n_smoothing + n_passes):
         smoothing = number < n_smoothing
         now = _spectrum(audio, spec)
@@ -46,12 +45,6 @@ def toward_mel(audio: Tensor, wanted: Tensor, spec: MelSpec, n_passes: int, n_sm
             gain = torch.lerp(gain, plain - magnitude.clamp(min=FAINTEST).log(), PULL)
         audio, before = _audio(spectrum * gain.exp().transpose(1, 2), spec), now if number else None  # the first leaps
     return audio
-
-
-def _plain(level: Tensor, bank: Tensor, spread: Tensor, inverse: Tensor) -> Tensor:
-    """Log magnitudes [batch, frames, bins] that mels [batch, frames, n_mels] suggest by themselves."""
-    sharp = SHARPNESS * (level @ inverse).clamp(min=FAINTEST).log()
-    return sharp + (level / (sharp.exp() @ bank).clamp(min=1e-9)).log() @ spread
 
 
 def shaped_noise(noise: Tensor, wanted: Tensor, spec: MelSpec) -> Tensor:

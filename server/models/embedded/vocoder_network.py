@@ -13,7 +13,7 @@ from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
 from .format import N_FFT, N_MELS, SAMPLE_RATE
 
-SMOOTHING_PASSES, MEL_PASSES = 16, 6  # of `server.models.mel_correction`, after the vocoder
+SMOOTHING_PASSES, MEL_PASSES = 24, 12  # of `server.models.mel_correction`, after the vocoder
 NOISE_LEVEL = 1.0  # of the noise under it, relative to the mel: the network must be louder to be heard
 RATES, KERNELS = (1, 1, 1, 10, 32), (3, 3, 3, 30, 96)
 
