@@ -52,7 +52,7 @@ def test_it_generates_sound(tiny_model: Backbone, tmp_path: Path) -> None:
     options = GenerateOptions(prompt="a dark drone", seconds=1.0, steps=3, variations=2, seed=1)
     made = generate.run({}, options, context)
     for output in made:
-        assert output.clip.samples.shape == (1, 32000) and output.clip.sample_rate == 32000
+        assert output.clip.samples.shape == (2, 32000) and output.clip.sample_rate == 32000
         # a vocoder of two steps is faint, but it moves
         assert np.isfinite(output.clip.samples).all() and np.ptp(output.clip.samples) > 0
     assert not np.array_equal(made[0].clip.samples, made[1].clip.samples)
