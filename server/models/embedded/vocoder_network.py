@@ -14,7 +14,7 @@ from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 from .format import N_FFT, N_MELS, SAMPLE_RATE
 
 SMOOTHING_PASSES, MEL_PASSES = 24, 12  # of `server.models.mel_correction`, after the vocoder
-NOISE_LEVEL = 1.0  # of the noise under it, relative to the mel: the network must be louder to be heard
+NOISE_LEVEL = 3.0  # of the noise under it, relative to the mel: the network must be 10 dB louder than asked to be heard
 RATES, KERNELS = (1, 1, 1, 10, 32), (3, 3, 3, 30, 96)
 
 
