@@ -109,18 +109,23 @@ def _taught(bench: Bench, plan: Plan, corpus: Corpus, names: list[str], sounds: 
             half: dict[str, int]) -> tuple[MelClassifier, MelClassifier]:
     rows = probes.rows_of(corpus, "judge", plan.corpus_clips, bench.seed)
     bench.report(0, 3, "the judge listens to its lessons")
-    mels = [mel_frames.of_clips([_item(corpus, row)], LONGER) for row in rows]
+    # One tensor for all: many small ones between the long recordings would leave the memory in pieces.
+    mels = torch.empty(len(rows) + STRETCHES * len(sounds), LONGER // mel_frames.SPEC.hop // mel_frames.POOL,
+                       mel_frames.SPEC.n_mels)
     targets, half_of = [names.index(corpus.names[corpus.items[row]["class"]]) for row in rows], [-1] * len(rows)
+    for at, row in enumerate(rows):
+        mels[at] = mel_frames.of_clips([_item(corpus, row)], LONGER)[0]
     for sound in sounds:
         stretches = mel_frames.of_clips(_stretches(sound), LONGER)
-        mels.append(stretches)
+        mels[len(targets):len(targets) + len(stretches)] = stretches
         targets += [names.index(sound.class_name)] * len(stretches)
         half_of += [half[sound.sha256]] * len(stretches)
+    mels = mels[:len(targets)]
     ears = []
     for ear in (0, 1):
         bench.report(1 + ear, 3, "the judge learns")
         lessons = replace(plan.lessons, seed=plan.lessons.seed + ear)
-        ears.append(teach(torch.cat(mels), torch.tensor(targets), _weights(targets, half_of, ear), len(names), lessons))
+        ears.append(teach(mels, torch.tensor(targets), _weights(targets, half_of, ear), len(names), lessons))
     return ears[0], ears[1]
 
 
