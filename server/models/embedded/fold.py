@@ -194,8 +194,8 @@ def _as_quads(conv: nn.Conv2d, source: nn.Conv2d) -> None:
 def _pass_through(norm: nn.GroupNorm) -> None:
     """A group norm and the SiLU behind it as (almost) the identity plus LIFT, for channels in quads.
 
-    The quads make each group's mean 0 and its deviation OFFSET to a part in ten thousand; OFFSET times the normalised value is
-    then y plus or minus OFFSET, and the bias takes that off and lifts the value to where SiLU is linear.
+    The quads make each group's mean 0 and its deviation OFFSET to a part in ten thousand; OFFSET times the normalised value
+    is then y plus or minus OFFSET, and the bias takes that off and lifts the value to where SiLU is linear.
     """
     norm.weight.fill_(OFFSET)
     norm.bias.copy_(LIFT - OFFSET * torch.tensor([1.0, -1.0]).repeat(len(norm.bias) // 2))

@@ -45,7 +45,8 @@ def taught(pool: Encoded, seed: int, steps: int = 400, batch: int = 48) -> Ear:
         optimiser = torch.optim.AdamW(ear.parameters(), 2e-3, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps)
         for _ in range(steps):
-            part = single.at(torch.randint(0, len(single.latents), (batch,), device=pool.latents.device, generator=generator))
+            rows = torch.randint(0, len(single.latents), (batch,), device=pool.latents.device, generator=generator)
+            part = single.at(rows)
             x = part.latents.float()
             noise = torch.randn(x.shape, device=x.device, generator=generator)
             colour = torch.randn(len(x), x.shape[1], 1, x.shape[3], device=x.device, generator=generator)

@@ -1,6 +1,6 @@
 """The recipe's command: `python -m server.models.embedded.train STAGE ...`; every stage is resumable.
 
-    whole    --recordings DIR ... [--soundfont FILE.sf2 ...] --minilm DIR --work DIR --out DIR --minutes M   all that follows
+    whole    --recordings DIR ... [--soundfont FILE.sf2 ...] --minilm DIR --work DIR --out DIR --minutes M   all of these
     pack     --recordings DIR ... [--soundfont FILE.sf2 ...] --pack DIR      recordings and instrument phrases, with credits
     corpus   --pack DIR --corpus DIR [--synthetic N] [--workers N]           all clips, from the seed
     text     --corpus DIR --minilm DIR --work DIR                            the text tower
@@ -21,12 +21,13 @@ from pathlib import Path
 from . import stages
 from .corpus import Plan, build, load
 
+STAGES = ("whole", "pack", "corpus", "text", *stages.TRAINED, "compact", "export", "credits")
 FOLDERS = ("pack", "corpus", "work", "out", "minilm")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("whole", "pack", "corpus", "text", *stages.TRAINED, "compact", "export", "credits"))
+    parser.add_argument("stage", choices=STAGES)
     for name in FOLDERS:
         parser.add_argument(f"--{name}", type=Path)
     for name in ("recordings", "soundfont"):

@@ -150,7 +150,8 @@ def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: UnetPlan, c
     held_out = pools_of("test", Mixing(0.2, 0, 0), PoolPlan(few, 1, few), 1).get(0, varied=False)
     null = vectors([""])
     first = pools.get(loop.step // max(1, plan.pool.clips * plan.pool.uses // settings.batch))
-    listener = Listener(make_unet(channels).to(device).eval(), held_out, taught(first, settings.seed), directions(first), null,
-                        target(device), plan.per_class)
+    averaged = make_unet(channels).to(device).eval()
+    listener = Listener(averaged, held_out, taught(first, settings.seed), directions(first), null, target(device),
+                        plan.per_class)
     descend(loop, pools, null, plan, listener)
     return loop

@@ -16,7 +16,8 @@ from server.models.loading import load
 
 
 def test_every_clip_has_its_distances_and_the_share_that_is_closed(bench):
-    figures = learn_gap.measure(bench, Plan(clips=2, seconds=0.3, learn={"learn_steps": 3, "learn_rate": 0.1, "full": True}))
+    learn = {"learn_steps": 3, "learn_rate": 0.1, "full": True}
+    figures = learn_gap.measure(bench, Plan(clips=2, seconds=0.3, learn=learn))
     assert json.loads(json.dumps(figures)) == figures
     assert len(figures["clips"]) == 2
     for row in figures["clips"]:

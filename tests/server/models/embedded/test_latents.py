@@ -9,9 +9,9 @@ from torch import Tensor
 
 from server.models.embedded.augment import Bank, Mixing, Sampler
 from server.models.embedded.corpus import Corpus
+from server.models.embedded.fold import LinearFold, as_autoencoder
 from server.models.embedded.format import CLIP_FRAMES, FOLD, LATENT_CHANNELS, N_MELS
 from server.models.embedded.latents import Encoded, PoolPlan, Pools
-from server.models.embedded.networks import make_vae
 
 
 def length_of(prompts: list[str]) -> Tensor:
@@ -22,7 +22,7 @@ def length_of(prompts: list[str]) -> Tensor:
 def pools(corpus: Corpus, folder: Path | None = None) -> Pools:
     torch.manual_seed(0)
     rows, device = corpus.of_split("train"), torch.device("cpu")
-    vae = make_vae(-4.0, 2.0, (8, 8, 8, 8)).eval()
+    vae = as_autoencoder(LinearFold(LATENT_CHANNELS)).eval()
     return Pools(Sampler(corpus, rows, Mixing(0.5, 0.0)), Bank(corpus, rows, device), vae, length_of, PoolPlan(4, 1, 2), 7,
                  folder)
 
