@@ -29,7 +29,7 @@ class PoolPlan:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Latents `[clips, channels, frames, bands]` float16, text vectors `[clips, width]`, what is heard `[clips, classes]`."""
+    """Latents `[clips, channels, frames, bands]` float16, text vectors `[clips, width]`, classes heard `[clips, n]`."""
 
     latents: Tensor
     vectors: Tensor
