@@ -49,6 +49,8 @@ def told(work: Callable[[Tell], None]) -> int:
         return FAILED
     except KeyboardInterrupt:
         return STOPPED
+    finally:  # the command may be gone before this process is, which is no reason to stop any more
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     return OK
 
 

@@ -111,14 +111,10 @@ def credits(packed: Path, out: Path) -> int:
 
 def train(stage: str, corpus: Corpus, work: Path, size: Size, budget: Budget, seed: int) -> None:
     """One of `TRAINED`; unet needs the finished text tower and autoencoder."""
-    import torch
-
     from .train_unet import PoolPlan, UnetPlan, train_unet
     from .train_vae import train_vae
     from .train_vocoder import train_vocoder
 
-    torch.backends.cudnn.benchmark = True  # sizes never change within a stage
-    torch.set_flush_denormal(True)
     settings = budget.settings(size.lessons[stage], size, seed)
     if stage == "vae":
         train_vae(corpus, work, settings, size.measured, size.linear_steps)

@@ -55,6 +55,14 @@ def _needed(args: argparse.Namespace, *names: str) -> list[Path]:
     return [getattr(args, name) for name in names]
 
 
+def _settle() -> None:
+    """What makes this process train faster."""
+    import torch
+
+    torch.backends.cudnn.benchmark = True  # sizes never change within a stage
+    torch.set_flush_denormal(True)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run one stage of the recipe, or all."""
     args = _parser().parse_args(argv)
@@ -65,6 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     match args.stage:
         case "whole":
             minilm, work, out = _needed(args, "minilm", "work", "out")
+            _settle()
             stages.whole(sources, minilm, work, out, size, budget, args.seed, args.workers)
         case "pack":
             (pack,) = _needed(args, "pack")
@@ -85,6 +94,7 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{stages.credits(pack, out)} lines in {out}")
         case stage:
             corpus, work = _needed(args, "corpus", "work")
+            _settle()
             stages.train(stage, load(corpus), work, size, budget, args.seed)
 
 
