@@ -90,7 +90,6 @@ def finetune(corpus: Corpus, base: Path, work: Path, lessons: Lessons, on_log: O
         KeyboardInterrupt: as it came, after the checkpoint was written.
     """
     check_base(base)
-    torch.set_flush_denormal(True)
     device = pick_device(lessons.device)
     rows = np.arange(len(corpus.items))  # nothing is held out: a person's archive is for learning
     vae = AutoencoderKL.from_pretrained(base / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
