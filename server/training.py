@@ -206,9 +206,9 @@ def main(argv: list[str] | None = None) -> int:
                   given.seed, given.device)
 
     def work(tell: Tell) -> None:
-        import torch
+        from server.models.embedded.loop import settle
 
-        torch.set_flush_denormal(True)  # numbers too small to matter take a processor long
+        settle()
         tell("model", name=given.name, folder=str(train_own(asked, given.home, tell)))
 
     return told(work)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from . import stages
 from .corpus import Plan, build, load
+from .loop import settle
 
 STAGES = ("whole", "pack", "corpus", "text", *stages.TRAINED, "compact", "export", "credits")
 FOLDERS = ("pack", "corpus", "work", "out", "minilm")
@@ -55,14 +56,6 @@ def _needed(args: argparse.Namespace, *names: str) -> list[Path]:
     return [getattr(args, name) for name in names]
 
 
-def _settle() -> None:
-    """What makes this process train faster."""
-    import torch
-
-    torch.backends.cudnn.benchmark = True  # sizes never change within a stage
-    torch.set_flush_denormal(True)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Run one stage of the recipe, or all."""
     args = _parser().parse_args(argv)
@@ -73,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     match args.stage:
         case "whole":
             minilm, work, out = _needed(args, "minilm", "work", "out")
-            _settle()
+            settle()
             stages.whole(sources, minilm, work, out, size, budget, args.seed, args.workers)
         case "pack":
             (pack,) = _needed(args, "pack")
@@ -94,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{stages.credits(pack, out)} lines in {out}")
         case stage:
             corpus, work = _needed(args, "corpus", "work")
-            _settle()
+            settle()
             stages.train(stage, load(corpus), work, size, budget, args.seed)
 
 
