@@ -143,6 +143,14 @@ def export(work: Path, out: Path) -> float:
     return folder_size(out) / 1e6
 
 
+def bank(corpus: Corpus, work: Path, weights: Path, out: Path, seed: int) -> None:
+    """The folder of the model `mosaic`, which borrows from an exported one."""
+    from .make_bank import make_bank
+    from .text_tower import TextTower
+
+    make_bank(corpus, work / "vae", TextTower.load(work), weights, out, seed)
+
+
 def smaller(work: Path, out: Path) -> None:
     """Checkpoints that resume, without the state of the optimisers."""
     for name in TRAINED:
@@ -173,4 +181,5 @@ def whole(sources: Sources, minilm: Path, work: Path, out: Path, size: Size, bud
         part = replace(budget, minutes=budget.minutes * size.lessons[stage].share, anneal=True)
         once(stage, lambda stage=stage, part=part: train(stage, corpus, work, size, part, seed))
     say(f"{out}: {export(work, out):.1f} MB")
+    once("bank", lambda: bank(corpus, work, out, out.parent / "mosaic", seed))
     credits(packed, out.parent / "credits.csv")

@@ -9,6 +9,7 @@
     unet     --corpus DIR --work DIR --minutes M [--anneal]                  after text and vae
     compact  --work DIR --out DIR                                            small checkpoints that resume without optimiser
     export   --work DIR --out DIR                                            the folder that ships
+    bank     --corpus DIR --work DIR --weights DIR --out DIR                 the model `mosaic`, beside exported weights
     credits  --pack DIR --out FILE.csv                                       who made the recordings that were used
 
 `--minutes` and `--steps` count from where the stage stands now; `--anneal` lowers the learning rate to nothing over
@@ -22,8 +23,8 @@ from . import stages
 from .corpus import Plan, build, load
 from .loop import settle
 
-STAGES = ("whole", "pack", "corpus", "text", *stages.TRAINED, "compact", "export", "credits")
-FOLDERS = ("pack", "corpus", "work", "out", "minilm")
+STAGES = ("whole", "pack", "corpus", "text", *stages.TRAINED, "compact", "export", "bank", "credits")
+FOLDERS = ("pack", "corpus", "work", "out", "minilm", "weights")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +83,9 @@ def main(argv: list[str] | None = None) -> None:
         case "export":
             work, out = _needed(args, "work", "out")
             print(f"{out}: {stages.export(work, out):.1f} MB")
+        case "bank":
+            corpus, work, weights, out = _needed(args, "corpus", "work", "weights", "out")
+            stages.bank(load(corpus), work, weights, out, args.seed)
         case "credits":
             pack, out = _needed(args, "pack", "out")
             print(f"{stages.credits(pack, out)} lines in {out}")
