@@ -47,7 +47,7 @@ class Size:
 
 SIZES = {
     "small": Size((64, 128, 192), 512,
-                  {"vae": Lesson(3, 1e-4, 0.1), "vocoder": Lesson(12, 6e-4, 0.45), "unet": Lesson(16, 8e-4, 0.45)},
+                  {"vae": Lesson(3, 1e-4, 0.1), "vocoder": Lesson(8, 1e-3, 0.45), "unet": Lesson(16, 8e-4, 0.45)},
                   Mixing(0.15, 0.02), 0.998, 2048, 10, 32),
     "full": Size((96, 192, 256), 1024,
                  {"vae": Lesson(24, 2e-4, 0.15), "vocoder": Lesson(48, 3e-4, 0.35), "unet": Lesson(512, 8e-4, 0.5)},
