@@ -36,7 +36,7 @@ class LogMel(nn.Module):
 
 
 def make_unet(channels: tuple[int, ...] = (40, 80, 112)) -> UNet2DConditionModel:
-    """Noise predictor on `[batch, 16, frames, 8]`, conditioned on a text vector through the class labels."""
+    """Velocity predictor on `[batch, 8, frames, 8]`, conditioned on a text vector through the class labels."""
     unet = UNet2DConditionModel(
         sample_size=CLIP_FRAMES, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=channels,
         layers_per_block=1, attention_head_dim=tuple(c // 16 for c in channels), norm_num_groups=8,
@@ -55,11 +55,6 @@ def alphas_cumprod(n_steps: int = 1000) -> Tensor:
     """abar of the scaled-linear schedule, `[n_steps]` float32."""
     root = torch.linspace(SCHEDULER["beta_start"] ** 0.5, SCHEDULER["beta_end"] ** 0.5, n_steps, dtype=torch.float64)
     return torch.cumprod(1 - root**2, 0).float()
-
-
-def count_parameters(*networks: nn.Module) -> int:
-    """Number of parameters of the networks together."""
-    return sum(p.numel() for net in networks for p in net.parameters())
 
 
 def folder_size(folder: Path) -> int:
