@@ -18,7 +18,7 @@ from server.models.mel_correction import shaped_noise, toward_mel
 
 from .corpus import Corpus
 from .format import F_MAX, HOP, N_FFT, N_MELS, SAMPLE_RATE
-from .loop import Loop, Settings, autocast, pick_device
+from .loop import Loop, Settings, pick_device
 from .networks import LogMel
 from .pieces import Pieces
 from .vocoder_network import MEL_PASSES, NOISE_LEVEL, SMOOTHING_PASSES, make_vocoder
@@ -128,6 +128,5 @@ def _rebuilt(vae: AutoencoderKL | None, mel: Tensor) -> Tensor:
     if vae is None:
         return mel
     part = max(1, len(mel) // 3)
-    with autocast(mel.device):
-        passed = vae.decode(vae.encode(mel[:part]).latent_dist.mode()).sample.float()
+    passed = vae.decode(vae.encode(mel[:part]).latent_dist.mode()).sample  # in float32, which its weights need: see `fold`
     return torch.cat([passed, mel[part:]])
