@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from server.audio import Clip, fold_mono, resample
-from server.models.mel import MelSpec, log_mel
+from server.models.embedded.format import SPEC
+from server.models.mel import log_mel
 
-SPEC = MelSpec(32000, n_fft=1536, hop=320, n_mels=64, f_max=16000.0)
 POOL = 4
 SECONDS = 5.12
 N_SAMPLES = round(SECONDS * SPEC.sample_rate)

@@ -7,25 +7,14 @@ area, natural logarithm clamped at 1e-5. Frame i is centred on sample i * hop, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from server.models.mel_spec import MelSpec
+
 FLOOR = 1e-5
-
-
-@dataclass(frozen=True)
-class MelSpec:
-    """sample_rate in Hz; n_fft, hop in samples; n_mels bands from f_min to f_max in Hz."""
-
-    sample_rate: int = 16000
-    n_fft: int = 1024
-    hop: int = 160
-    n_mels: int = 64
-    f_min: float = 0.0
-    f_max: float = 8000.0
 
 
 def log_mel(audio: Tensor, spec: MelSpec) -> Tensor:

@@ -12,8 +12,10 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from server.models.mel import log_mel
+
 from .augment import Bank, Sampler
-from .networks import LogMel
+from .format import SPEC
 
 Vectors = Callable[[list[str]], Tensor]  # prompts to text vectors [batch, width]
 
@@ -55,7 +57,6 @@ class Pools:
                  folder: Path | None = None) -> None:
         self.sampler, self.bank, self.vae, self.vectors = sampler, bank, vae, vectors
         self.plan, self.seed, self.folder = plan, seed, folder
-        self.log_mel = LogMel().to(bank.device)
         self._index, self._pool = -1, None
 
     def get(self, index: int, varied: bool = True) -> Encoded:
@@ -77,7 +78,7 @@ class Pools:
         latents, vectors, heard, chunk = [], [], [], min(self.plan.chunk, self.plan.clips)
         for _ in range(self.plan.clips // chunk):
             draw = self.sampler.draw(rng, chunk, varied)
-            mel = self.log_mel(self.bank.render(draw, chunk, generator))
+            mel = log_mel(self.bank.render(draw, chunk, generator), SPEC)[:, None]
             posterior = self.vae.encode(mel.to(memory_format=torch.channels_last)).latent_dist  # float32: see `fold`
             latents.append((posterior.mode().float() * self.vae.config.scaling_factor).half())
             vectors.append(self.vectors(draw.captions))

@@ -14,13 +14,13 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from server.models.mel import log_mel
 from server.models.patches import save_bank, write_index
 
 from .captions import caption
 from .corpus import Corpus
-from .format import CLIP_SAMPLES
+from .format import CLIP_SAMPLES, SPEC
 from .latents import Vectors
-from .networks import LogMel
 
 PER_CLASS = 50  # clips of 4 kB: 10 MB in all
 CAPTIONS = 64  # whose mean is a class's direction
@@ -69,12 +69,12 @@ def chosen(corpus: Corpus, index: int, count: int, seed: int) -> list[int]:
 @torch.no_grad()
 def encoded(corpus: Corpus, rows: list[int], vae: AutoencoderKL) -> Tensor:
     """Latents of corpus items `[rows, frames, channels * bands]`, each without its mean, its peak at 0.5."""
-    log_mel, parts = LogMel(), []
+    parts = []
     for at in range(0, len(rows), CHUNK):
         audio = torch.from_numpy(np.asarray(corpus.audio[rows[at:at + CHUNK], :CLIP_SAMPLES])).float()
         audio = audio - audio.mean(1, keepdim=True)
         audio = audio * (0.5 / (audio.abs().amax(1, keepdim=True) + 1e-6))
-        mean = vae.encode(log_mel(audio)).latent_dist.mode() * vae.config.scaling_factor
+        mean = vae.encode(log_mel(audio, SPEC)[:, None]).latent_dist.mode() * vae.config.scaling_factor
         parts.append(mean.transpose(1, 2).flatten(2))
     return torch.cat(parts)
 

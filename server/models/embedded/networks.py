@@ -1,13 +1,12 @@
-"""The networks of the embedded model, as diffusers and transformers classes, and its mel front end."""
+"""The networks of the embedded model, as diffusers classes, and their schedule."""
 
 from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from torch import Tensor, nn
-from transformers.audio_utils import mel_filter_bank
+from torch import Tensor
 
-from .format import CLIP_FRAMES, F_MAX, HOP, LATENT_CHANNELS, N_FFT, N_MELS, SAMPLE_RATE
+from .format import CLIP_FRAMES, LATENT_CHANNELS
 from .text_tower import TEXT_DIMENSION
 
 SCHEDULER = {
@@ -15,24 +14,6 @@ SCHEDULER = {
     "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
     "prediction_type": "v_prediction",
 }
-
-
-class LogMel(nn.Module):
-    """Log-mel of 32 kHz mono: `[batch, samples]` to `[batch, 1, samples // 320, 64]`, natural log, floor 1e-5.
-
-    STFT 1536/320 with a periodic Hann window and reflected edges, Slaney mel bands 0 to 16 kHz on magnitudes.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        bank = mel_filter_bank(N_FFT // 2 + 1, N_MELS, 0.0, F_MAX, SAMPLE_RATE, norm="slaney", mel_scale="slaney")
-        self.register_buffer("bank", torch.from_numpy(bank).float(), persistent=False)
-        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
-
-    def forward(self, audio: Tensor) -> Tensor:
-        spectrum = torch.stft(audio, N_FFT, HOP, window=self.window, center=True, return_complex=True).abs()
-        mel = (spectrum.transpose(1, 2) @ self.bank).clamp(min=1e-5).log()
-        return mel[:, None, :audio.shape[-1] // HOP]
 
 
 def make_unet(channels: tuple[int, ...] = (40, 80, 112)) -> UNet2DConditionModel:

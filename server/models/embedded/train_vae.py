@@ -7,12 +7,13 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
+from server.models.mel import log_mel
+
 from .augment import Bank, Mixing, Sampler
 from .corpus import Corpus
 from .fold import LinearFold, as_autoencoder
-from .format import LATENT_CHANNELS
+from .format import LATENT_CHANNELS, SPEC
 from .loop import Loop, Settings, pick_device
-from .networks import LogMel
 
 PIECE_FRAMES = 128
 EVENNESS = 0.5  # between latents of one size (0) and of the sizes they have in the mel (1): the coarse ones are larger
@@ -22,10 +23,10 @@ LINEAR_STEPS, LINEAR_BATCH, LINEAR_RATE = 700, 8, 2e-3
 
 def random_mels(sampler: Sampler, bank: Bank, seed: int, clips: int, chunk: int = 16) -> Tensor:
     """Log-mels `[clips, 1, 512, 64]` of random clips, on the device."""
-    log_mel, rng = LogMel().to(bank.device), np.random.default_rng([seed, 91])
+    rng = np.random.default_rng([seed, 91])
     generator = torch.Generator(bank.device).manual_seed(seed)
     sizes = [min(chunk, clips - at) for at in range(0, clips, chunk)]
-    return torch.cat([log_mel(bank.render(sampler.draw(rng, n), n, generator)) for n in sizes])
+    return torch.cat([log_mel(bank.render(sampler.draw(rng, n), n, generator), SPEC)[:, None] for n in sizes])
 
 
 def mel_statistics(sampler: Sampler, bank: Bank, seed: int, clips: int = 256) -> tuple[Tensor, Tensor]:
@@ -44,7 +45,8 @@ def held_out_mels(corpus: Corpus, split: str, device: torch.device, clips: int =
     """Log-mels of unvaried single clips of a split, always the same ones."""
     rows = corpus.of_split(split)
     draw = Sampler(corpus, rows, Mixing(0, 0, 0)).draw(np.random.default_rng(5), clips, varied=False)
-    return LogMel().to(device)(Bank(corpus, rows, device).render(draw, clips, torch.Generator(device).manual_seed(5)))
+    audio = Bank(corpus, rows, device).render(draw, clips, torch.Generator(device).manual_seed(5))
+    return log_mel(audio, SPEC)[:, None]
 
 
 def fit_linear(mel: Tensor, seed: int, steps: int = LINEAR_STEPS) -> LinearFold:
@@ -98,7 +100,7 @@ def train_vae(corpus: Corpus, work: Path, settings: Settings, measured_clips: in
     """
     device = pick_device(settings.device)
     rows = corpus.of_split("train")
-    sampler, bank, log_mel = Sampler(corpus, rows, Mixing()), Bank(corpus, rows, device), LogMel().to(device)
+    sampler, bank = Sampler(corpus, rows, Mixing()), Bank(corpus, rows, device)
     vae = begin(work / "vae", random_mels(sampler, bank, settings.seed, measured_clips), settings.seed, linear_steps)
     vae.to(device, memory_format=torch.channels_last).requires_grad_(False)
     learning = [p for part in (vae.decoder, vae.post_quant_conv) for p in part.requires_grad_(True).parameters()]
@@ -106,7 +108,7 @@ def train_vae(corpus: Corpus, work: Path, settings: Settings, measured_clips: in
     loop = Loop(work, "vae", settings, {"vae": vae}, {"vae": optimiser}, ("vae",))
     held_out = held_out_mels(corpus, "test", device, min(64, measured_clips))
     for rng, generator in loop.steps():
-        mel = log_mel(bank.render(sampler.draw(rng, settings.batch), settings.batch, generator))
+        mel = log_mel(bank.render(sampler.draw(rng, settings.batch), settings.batch, generator), SPEC)[:, None]
         pieces = mel.unflatten(2, (-1, PIECE_FRAMES)).transpose(1, 2).flatten(0, 1)  # of every clip all its pieces
         loss = _error(vae, pieces.contiguous(memory_format=torch.channels_last), generator)
         optimiser.zero_grad(set_to_none=True)

@@ -13,17 +13,15 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from transformers import SpeechT5HifiGan
 
-from server.models.mel import MelSpec
+from server.models.mel import log_mel
 from server.models.mel_correction import shaped_noise, toward_mel
 
 from .corpus import Corpus
-from .format import F_MAX, HOP, N_FFT, N_MELS, SAMPLE_RATE
+from .format import HOP, SPEC
 from .loop import Loop, Settings, pick_device
-from .networks import LogMel
 from .pieces import Pieces
 from .vocoder_network import MEL_PASSES, NOISE_LEVEL, SMOOTHING_PASSES, make_vocoder
 
-SPEC = MelSpec(SAMPLE_RATE, N_FFT, HOP, N_MELS, 0.0, F_MAX)
 SEGMENT_FRAMES = 48
 RESOLUTIONS = ((256, 64), (512, 128), (1024, 256), (2048, 512))
 QUIET = 10.0  # norm of a spectrogram below which an error counts no more: silence would outweigh all sound
@@ -67,8 +65,8 @@ def rendered(vocoder: SpeechT5HifiGan, mel: Tensor, noise: Tensor, passes: tuple
 
 def mel_statistics(pieces: Pieces, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of each mel band over random pieces, `[64]` each."""
-    mel = LogMel()(pieces.draw(np.random.default_rng([seed, 91]), count))
-    return mel.mean((0, 1, 2)).numpy(), mel.std((0, 1, 2)).numpy()
+    mel = log_mel(pieces.draw(np.random.default_rng([seed, 91]), count), SPEC)
+    return mel.mean((0, 1)).numpy(), mel.std((0, 1)).numpy()
 
 
 class HeldOut:
@@ -78,7 +76,7 @@ class HeldOut:
         pieces = Pieces(corpus, corpus.of_split("test"), 2 * SEGMENT_FRAMES * HOP)
         self.real = pieces.draw(np.random.default_rng(5), count).to(device)
         self.noise = torch.randn(self.real.shape, generator=torch.Generator().manual_seed(5)).to(device)
-        self.mel = LogMel().to(device)(self.real)[:, 0]
+        self.mel = log_mel(self.real, SPEC)
 
     @torch.no_grad()
     def measure(self, vocoder: SpeechT5HifiGan, distance: StftDistance) -> float:
@@ -93,7 +91,7 @@ def train_vocoder(corpus: Corpus, work: Path, settings: Settings, channels: int 
     learns to make good sound of those.
     """
     device = pick_device(settings.device)
-    pieces, mels = Pieces(corpus, corpus.of_split("train"), SEGMENT_FRAMES * HOP), LogMel().to(device)
+    pieces = Pieces(corpus, corpus.of_split("train"), SEGMENT_FRAMES * HOP)
     mean, deviation = mel_statistics(pieces, settings.seed, measured_clips)
     torch.manual_seed(settings.seed)
     vocoder = make_vocoder(mean, deviation, channels).to(device).train()
@@ -107,11 +105,11 @@ def train_vocoder(corpus: Corpus, work: Path, settings: Settings, channels: int 
     held_out = HeldOut(corpus, device, min(24, measured_clips))
     for rng, generator in loop.steps():
         real = pieces.draw(rng, settings.batch).to(device)
-        mel = _rebuilt(vae, mels(real))[:, 0]
+        mel = _rebuilt(vae, log_mel(real, SPEC))
         noise = torch.randn(real.shape, device=device, generator=generator)
         made, alone = rendered(vocoder, mel, noise, TRAINED_PASSES)
         error = distance(made, real)
-        astray = ((mels(alone)[:, 0] - mel).abs() - LEEWAY).relu().mean()
+        astray = ((log_mel(alone, SPEC) - mel).abs() - LEEWAY).relu().mean()
         optimiser.zero_grad(set_to_none=True)
         (error + astray).backward()
         nn.utils.clip_grad_norm_(vocoder.parameters(), 20.0)
@@ -124,9 +122,10 @@ def train_vocoder(corpus: Corpus, work: Path, settings: Settings, channels: int 
 
 @torch.no_grad()
 def _rebuilt(vae: AutoencoderKL | None, mel: Tensor) -> Tensor:
-    """The mels, a third of them through the autoencoder."""
+    """The mels `[batch, frames, 64]`, a third of them through the autoencoder."""
     if vae is None:
         return mel
     part = max(1, len(mel) // 3)
-    passed = vae.decode(vae.encode(mel[:part]).latent_dist.mode()).sample  # in float32, which its weights need: see `fold`
-    return torch.cat([passed, mel[part:]])
+    # in float32, which its weights need: see `fold`
+    passed = vae.decode(vae.encode(mel[:part, None]).latent_dist.mode()).sample
+    return torch.cat([passed[:, 0], mel[part:]])

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from server.audio import Clip, write_clip
 from server.measure import held_out
@@ -23,15 +22,6 @@ from server.models.embedded.vocabulary import CLASSES, NAMES
 from server.models.loading import load
 
 RATE = 16000
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Toy networks on one thread: on a busy machine several spend their time waiting for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

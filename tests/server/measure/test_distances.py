@@ -8,10 +8,10 @@ import torch
 
 from server.measure.distances import energy_above_db, si_sdr_db, stft_distance
 from server.measure.griffin_lim import from_mel
-from server.models.mel import MelSpec, log_mel
+from server.models.embedded.format import SPEC
+from server.models.mel import log_mel
 
 RATE = 32000
-SPEC = MelSpec(RATE, n_fft=1536, hop=320, n_mels=64, f_max=16000.0)
 
 
 def noise(seed: int, n: int = RATE // 2) -> torch.Tensor:

@@ -57,7 +57,6 @@ def vae_steps(corpus: Corpus) -> Callable[[Path, int], Path]:
 def work(corpus: Corpus, vae_steps: Callable[[Path, int], Path], bert_folder: Path,
          tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work folder as the recipe leaves it, after two steps of every stage."""
-    torch.set_num_threads(1)
     work = tmp_path_factory.mktemp("work")
     settings = Settings(steps=2, device="cpu", seed=5, batch=2, learning_rate=1e-3)
     train_text(corpus, work, settings, bert_folder, TEXT)

@@ -69,7 +69,6 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "FEWEST", 2)
     monkeypatch.setattr(training, "CLIPS", 4)
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

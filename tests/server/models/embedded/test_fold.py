@@ -23,7 +23,6 @@ def mel() -> Tensor:
 
 @pytest.fixture(scope="module")
 def linear(mel: Tensor) -> LinearFold:
-    torch.set_num_threads(1)
     return fit_linear(mel, seed=1, steps=60)
 
 

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 
 from server.models.embedded import networks
-from server.models.embedded.format import F_MAX, HOP, N_FFT, N_MELS, SAMPLE_RATE
-from server.models.embedded.networks import LogMel
-from server.models.mel import MelSpec, log_mel
+from server.models.embedded.format import SPEC
+from server.models.embedded.vocoder_network import make_vocoder
+from server.models.mel_spec import MelSpec
 
 
 def test_the_mel_is_the_one_that_the_model_is_rendered_with() -> None:
-    audio = torch.randn(2, 16000, generator=torch.Generator().manual_seed(0)) * 0.1
-    ours = LogMel()(audio)
-    assert ours.shape == (2, 1, 50, N_MELS)
-    spec = MelSpec(SAMPLE_RATE, N_FFT, HOP, N_MELS, 0.0, F_MAX)
-    torch.testing.assert_close(ours[:, 0], log_mel(audio, spec), rtol=0, atol=1e-4)
+    config = make_vocoder(np.zeros(SPEC.n_mels), np.ones(SPEC.n_mels), channels=32).config
+    assert SPEC == MelSpec(config.sampling_rate, config.mel_n_fft, math.prod(config.upsample_rates), config.model_in_dim,
+                           0.0, config.sampling_rate / 2)
 
 
 def test_the_schedule_is_the_one_in_the_folder() -> None:
