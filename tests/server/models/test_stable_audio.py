@@ -17,9 +17,6 @@ from server.errors import InvalidOption, ModelUnavailable
 from server.models.components import building
 from server.models.loading import load
 from server.models.stable_audio import reach_frames
-from server.sampling.guide import guided
-from server.sampling.noise import GivenNoise
-from server.sampling.solve import State, solve
 
 PROMPT = "glass bells, slow"
 # The pipeline's noise source grumbles about the rounding of its own first and last level.
@@ -77,20 +74,9 @@ def test_denoise_equals_the_pipelines_network_calls(backbone, pipeline, normal):
 
 
 @BROWNIAN_ENDS
-def test_a_generation_equals_the_pipelines_on_the_same_noise(backbone, pipeline, normal):
-    n_steps, seconds = 8, 1.3
-    x = normal(1, 4, 128)
-    theirs, _ = pipeline_calls(
-        pipeline, prompt=PROMPT, audio_end_in_s=seconds, num_inference_steps=n_steps, guidance_scale=7.0, latents=x,
-        generator=torch.Generator().manual_seed(3),
-    )
-    scheduler = pipeline.scheduler
-    sigmas = scheduler.sigmas
-    noise = GivenNoise({i: scheduler.noise_sampler(sigmas[i], sigmas[i + 1]) for i in range(n_steps - 1)})
-    denoise = guided(backbone, [backbone.condition(PROMPT, seconds)], [backbone.condition(None, seconds)], 7.0)
-    final = solve(denoise, State(x), backbone.levels(n_steps), noise=noise, solver="sde", order=2, form="midpoint")
-    ours = backbone.decode(final.x, theirs.shape[-1])
-    assert theirs.shape == (1, 2, int(seconds * 44100))
+def test_a_generation_equals_the_pipelines_on_the_same_noise(backbone, tiny_folder, by_diffusers_and_by_us):
+    theirs, ours = by_diffusers_and_by_us(tiny_folder("stable_audio"), backbone, PROMPT, 1.3)
+    assert theirs.shape == (1, 2, int(1.3 * 44100))
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4 * theirs.abs().max().item())
 
 
