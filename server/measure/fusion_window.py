@@ -2,8 +2,8 @@
 """Does moving the intervention move the sound? Pairs of held-out recordings, fused at levels across the window.
 
 For each pair: Spearman's rank correlation of the level with the likeness to the original (should rise: 1) and to the
-reference (should fall: -1), over all levels and over those of `fuse`'s own window alone; and whether the fused clips of the
-window are more than a crossfade (`crossfade`). The medians over the pairs are what counts.
+reference (should fall: -1), over all levels and over those of the model's own window alone; and whether the fused clips
+of the window are more than a crossfade (`crossfade`). The medians over the pairs are what counts.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from server.measure.held_out import Sound
 from server.measure.prompts import prompt_of
 from server.methods.context import Output
 from server.methods.fitting import repeat_to
-from server.methods.fuse import WINDOW_DB
+from server.models.base import FusionWindow
 
 AIM = 0.9
+BELOW_DB, ABOVE_DB = 1.0, 14.0
+"""How far beyond the model's window levels are tried: above it, up to where the original alone should be heard."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is fused: pairs, levels from `low_db` to `high_db`, seconds of each clip, options of `fuse`.
+    """What is fused: pairs, levels (3 to 20, as many as one job has), seconds of each clip, options of `fuse`.
 
     learned: how many of the pairs are fused once more with the reference learned first (minutes each); learn: options of
     that.
@@ -37,8 +39,6 @@ class Plan:
     pairs: int = 20
     levels: int = 20
     seconds: float = 3.0
-    low_db: float = -24.0
-    high_db: float = 12.0
     learned: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     learn: Mapping[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     for number, (original, reference) in enumerate(drawn):
         bench.report(number, total, f"{original.class_name} + {reference.class_name}")
         rows.append(_pair(bench, plan, original, reference))
-    figures = _overall(rows) | {"plan": asdict(plan)}
+    figures = _overall(rows) | {"plan": asdict(plan), "window": asdict(bench.backbone.facts.fusion)}
     if plan.learned:
         learnt = replace(plan, options={**plan.options, "reference": "learn"})
         rows = []
@@ -103,20 +103,21 @@ def _pair(bench: Bench, plan: Plan, original: Sound, reference: Sound) -> dict:
         bench.studio("learn", {"clip": clips["reference"]}, name="window", prompt=options["prompt"], seed=bench.seed,
                   **plan.learn)
         options["adapter"] = "window"
-    levels = tuple(float(level) for level in np.linspace(plan.low_db, plan.high_db, plan.levels))
-    outputs = bench.studio("fuse", clips, seed=bench.seed, snr_db=levels, **options)
+    window = bench.backbone.facts.fusion
+    levels = np.linspace(window.low_db - BELOW_DB, window.high_db + ABOVE_DB, plan.levels)
+    outputs = bench.studio("fuse", clips, seed=bench.seed, snr_db=tuple(map(float, levels)), **options)
     return {"original": f"{original.class_name}: {original.path.name}",
             "reference": f"{reference.class_name}: {reference.path.name}",
             "led_by": outputs[0].provenance["options"]["reference"],
-            **_ranked(outputs), **_beyond(bench, clips, outputs)}
+            **_ranked(outputs, window), **_beyond(bench, clips, outputs)}
 
 
-def _ranked(outputs: Sequence[Output]) -> dict:
+def _ranked(outputs: Sequence[Output], window: FusionWindow) -> dict:
     """Rank correlations, and the curves that they stand for."""
     levels = np.array([output.provenance["snr_db"] for output in outputs])
     near = [output.provenance["likeness"] for output in outputs]
     curves = {name: np.array([one[name] for one in near]) for name in ("original", "reference")}
-    inside = _in_window(levels)
+    inside = _in_window(levels, window)
     return {"rise": round(spearman(levels, curves["original"]), 4), "fall": round(spearman(levels, curves["reference"]), 4),
             "rise_in_window": round(spearman(levels[inside], curves["original"][inside]), 4),
             "fall_in_window": round(spearman(levels[inside], curves["reference"][inside]), 4),
@@ -127,7 +128,7 @@ def _ranked(outputs: Sequence[Output]) -> dict:
 
 def _beyond(bench: Bench, clips: Mapping[str, Clip], outputs: Sequence[Output]) -> dict:
     """What the best mix leaves of the fused clips of the window, and of the crossfades."""
-    inside = _in_window(np.array([output.provenance["snr_db"] for output in outputs]))
+    inside = _in_window(np.array([output.provenance["snr_db"] for output in outputs]), bench.backbone.facts.fusion)
     fused = [output.clip for output, is_in in zip(outputs, inside, strict=True) if is_in and output.clip is not None]
     if not fused:
         return {}
@@ -136,9 +137,9 @@ def _beyond(bench: Bench, clips: Mapping[str, Clip], outputs: Sequence[Output]) 
                          for name, left in asdict(found).items()}, "more_than_crossfade": found.is_more}
 
 
-def _in_window(levels: np.ndarray) -> np.ndarray:
-    """Which levels lie in `fuse`'s window, to a step of the schedule."""
-    return (levels >= WINDOW_DB[0] - 1.0) & (levels <= WINDOW_DB[1] + 1.0)
+def _in_window(levels: np.ndarray, window: FusionWindow) -> np.ndarray:
+    """Which levels lie in the model's window, to a step of the schedule."""
+    return (levels >= window.low_db - 1.0) & (levels <= window.high_db + 1.0)
 
 
 def _overall(rows: Sequence[dict]) -> dict:
@@ -194,7 +195,7 @@ def lines(figures: dict) -> list[str]:
         shown = [f"{left[name]['by_band']:.2f}" if left else "" for name in ("fused", "crossfade")]
         made.append(f"| {row['original']} | {row['reference']} | {row['rise']:.2f} | {row['fall']:.2f} | {shown[0]} | "
                     f"{shown[1]} |")
-    window = f"inside the window of {WINDOW_DB[0]:g} to {WINDOW_DB[1]:g} dB"
+    window = f"inside the window of {figures['window']['low_db']:g} to {figures['window']['high_db']:g} dB"
     made += ["", f"Median Spearman {figures['rise']:.2f} and {figures['fall']:.2f}; {window} "
              f"{figures['rise_in_window']:.2f} and {figures['fall_in_window']:.2f}."]
     if "left_nat" in figures:

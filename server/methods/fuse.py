@@ -39,10 +39,6 @@ from server.sampling.levels import Levels
 from server.sampling.noise import KeyedNoise
 from server.sampling.solve import State
 
-WINDOW_DB = (-23.0, -2.0)
-"""The fusion window: below it the original is hardly heard, above it the reference (server/measure/fusion_window.py)."""
-DEFAULT_DB = -18.0
-
 
 @dataclass
 class Counter:
@@ -183,17 +179,18 @@ def _how_it_leads(asked: str, backbone: Backbone) -> str:
 
 
 def _wanted_levels(fusion: Fusion) -> list[int]:
-    """Levels where the original steps in; for a balance search, the two ends of the window."""
+    """Levels where the original steps in; for a balance search, the two ends of the model's window."""
     options, levels = fusion.options, fusion.levels
     if options.at_step:
         return [_level_of_step(t, levels.n_steps) for t in options.at_step]
-    low, high = WINDOW_DB
+    window = fusion.backbone.facts.fusion
+    low, high = window.low_db, window.high_db
     if options.balance == "auto":
         wanted = [low, high]
     elif options.sweep:
         wanted = [low + (high - low) * k / (options.sweep - 1) for k in range(options.sweep)]
     else:
-        wanted = list(options.snr_db) or [DEFAULT_DB]
+        wanted = list(options.snr_db) or [window.usual_db]
     return [levels.index_at_snr_db(snr_db) for snr_db in wanted]
 
 

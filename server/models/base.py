@@ -23,12 +23,26 @@ Schedule = Literal["even", "model"]
 
 
 @dataclass(frozen=True)
+class FusionWindow:
+    """Where `fuse` may let the original step in, as SNR in dB: below `low_db` the original is hardly heard, above `high_db`
+    the reference; `usual_db` is nearer to the reference (measured by server/measure/fusion_window.py).
+
+    The values given here are those of trained networks.
+    """
+
+    low_db: float = -23.0
+    high_db: float = -2.0
+    usual_db: float = -18.0
+
+
+@dataclass(frozen=True)
 class BackboneFacts:
     """What never changes about a loaded model; read from its configs alone.
 
     name: as the user asked for it; layout: adapter name; revision: what identifies the weights (hub commit, or hash of
     a folder); sample_rate in Hz; channels of the audio it makes; latent_hz: latent frames per second; max_s: longest
-    clip it renders in one window, seconds; guidance: the weight of the prompt that suits the model.
+    clip it renders in one window, seconds; guidance: the weight of the prompt that suits the model; fusion: its window of
+    levels for `fuse`.
     """
 
     name: str
@@ -39,6 +53,7 @@ class BackboneFacts:
     latent_hz: float
     max_s: float
     guidance: float = 4.0
+    fusion: FusionWindow = FusionWindow()
 
 
 @dataclass(frozen=True)

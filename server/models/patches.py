@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from server.errors import ModelUnavailable
 from server.models.audioldm import clap_label
 from server.models.bank import posterior_mean, with_novelty
-from server.models.base import Conditioning, Remembering
+from server.models.base import Conditioning, FusionWindow, Remembering
 from server.models.components import load_module, load_tokenizer, transformers
 from server.models.mel_backbone import MelBackbone, mel_parts_around
 from server.sampling.levels import Level
@@ -41,6 +41,8 @@ LAYOUT = "patches"
 SUBFOLDERS = ("bank",)
 RARE = 1e-3
 """Classes that a prompt makes less likely than the likeliest by this factor take no part: what is left is quick."""
+FUSION = FusionWindow(-6.0, 15.0, 0.0)
+"""A remembered reference holds its shape longer than a network does: original and reference are even near +3 dB."""
 
 Windows = Sequence[tuple[float | None, int, int]]
 
@@ -77,7 +79,7 @@ class Patches(MelBackbone, Remembering):
         bank = _load_bank(folder).to(device)
         super().__init__(mel_parts_around(bank, base, device), name=name, layout=LAYOUT, revision=revision, device=device,
                          dtype=torch.float32)
-        self.facts = replace(self.facts, guidance=1.0)
+        self.facts = replace(self.facts, guidance=1.0, fusion=FUSION)
         self.text_encoder = load_module(transformers.ClapTextModelWithProjection, base, "text_encoder").to(device)
         self.tokenizer = load_tokenizer(base, "tokenizer")
         self._memory: Tensor | None = None

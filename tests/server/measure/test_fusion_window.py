@@ -42,6 +42,10 @@ def test_every_pair_has_its_curve_and_the_medians_are_theirs(measured):
     assert json.loads(json.dumps(figures))["plan"]["pairs"] == 2
     assert [words[:2] for words in told] == [(0, 3), (1, 3), (2, 3)]
     assert [len(row["snr_db"]) for row in figures["pairs"]] == [3, 3]
+    # A decibel below the model's window of -23 to -2 dB, and 14 above it, to a step of twelve.
+    assert [row["snr_db"][0] for row in figures["pairs"]] == pytest.approx([-24, -24], abs=4)
+    assert [row["snr_db"][2] for row in figures["pairs"]] == pytest.approx([12, 12], abs=4)
+    assert any("window of -23 to -2 dB" in row for row in fusion_window.lines(figures))
     assert figures["rise"] == pytest.approx(sum(row["rise"] for row in figures["pairs"]) / 2, abs=1e-4)
     assert all(-1 <= row[name] <= 1 for row in figures["pairs"] for name in ("rise", "fall"))
     assert figures["compared"] == 2

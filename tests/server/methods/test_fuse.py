@@ -11,6 +11,7 @@ from server.audio import Clip, true_peak_dbfs
 from server.errors import InvalidInput, InvalidOption, JobCancelled, ModelUnavailable
 from server.kinds import parse_options
 from server.methods import run
+from server.models.base import FusionWindow
 
 
 def options(**given):
@@ -118,6 +119,19 @@ def test_balance_finds_the_crossing_in_at_most_eight_renders(noise_clip, context
     assert len(outputs) == 1 and 2 <= record["renders"] == len(record["curve"]) <= 8
     if not record["crossing"]:
         assert len(record["curve"]) == 2
+
+
+def test_sweep_balance_and_the_usual_level_keep_to_the_model_s_window(noise_clip, context, backbone):
+    backbone.facts = replace(backbone.facts, fusion=FusionWindow(-6.0, 14.0, 2.0))
+    clips = {"original": noise_clip(seed=1), "reference": noise_clip(seed=2)}
+
+    def levels(**given) -> list[float]:
+        return [output.provenance["snr_db"] for output in run("fuse", clips, options(steps=100, **given), context)]
+
+    assert levels(sweep=3) == pytest.approx([-6.0, 4.0, 14.0], abs=0.5)
+    assert levels() == pytest.approx([2.0], abs=0.5)
+    searched = run("fuse", clips, options(steps=100, balance="auto"), context)[0].provenance["balance"]["curve"]
+    assert [searched[0][0], searched[-1][0]] == pytest.approx([-6.0, 14.0], abs=0.5)
 
 
 def test_progress_counts_up_to_what_was_planned(noise_clip, context, steps):
