@@ -35,6 +35,8 @@ LAYOUT_OF_PIPELINE = {
 }
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded" / "weights"
 MOSAIC_FOLDER = EMBEDDED_FOLDER.with_name("mosaic")
+WAVEFORM_FOLDER = EMBEDDED_FOLDER.with_name("waveform") / "weights"
+SHIPPED = (EMBEDDED_FOLDER, MOSAIC_FOLDER, WAVEFORM_FOLDER)  # with the package; all know the same words
 DEFAULT_REVISION = "main"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _WEIGHT_FILES = (".json", ".safetensors", ".txt", ".model")
@@ -86,6 +88,9 @@ CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
     Card("mosaic", str(MOSAIC_FOLDER), "patches", "Athanor's mosaic of short sounds",
          "fusing at once: the original's shape out of the reference's own grains; real timbres, pieced together",
          "ships with the project", "", 32000, 1, 10.24, 0.1),
+    Card("waveform", str(WAVEFORM_FOLDER), "stable_audio", "Athanor's own small waveform model",
+         "stereo sound without a vocoder; what is done to latents is heard as it is", "ships with the project", "",
+         32000, 2, 10.24, 0.1),
     Card("stable-audio-open", "stabilityai/stable-audio-open-1.0", "stable_audio", "Stable Audio Open 1.0",
          "fusion (the paper's model); stereo 44.1 kHz", "Stability AI Community License: see its page for commercial use",
          "https://huggingface.co/stabilityai/stable-audio-open-1.0", 44100, 2, 47.55, 5.3, gated=True),

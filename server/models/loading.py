@@ -16,7 +16,7 @@ import torch
 from server.errors import InvalidOption, ModelUnavailable
 from server.models import audioldm, audioldm2, patches, stable_audio
 from server.models.base import Backbone
-from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, Source, find, folder_revision, layout_of
+from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, SHIPPED, Source, find, folder_revision, layout_of
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 WINDOWS = ("full", "cropped")
@@ -125,7 +125,7 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
 def _check_folder(source: Source, folder: Path) -> None:
     if (folder / "model_index.json").is_file():
         return
-    if source.name in ("embedded", "mosaic"):
+    if folder in SHIPPED:
         raise ModelUnavailable(
             f"The weights of {source.name!r} are missing from this installation ({folder}). Install athanor-audio again."
         )

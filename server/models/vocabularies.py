@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which words a model knows, where it is known: the embedded model's classes, and the labels of a person's own models.
+"""Which words a model knows, where it is known: classes of the models that ship, labels of a person's own models.
 
 A model folder may hold `vocabulary.json`: a list of objects with `group`, `name` and `example`, as `athanor train` writes
 it. A model without one takes words freely. No torch.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from server.models.catalogue import EMBEDDED_FOLDER, MOSAIC_FOLDER, Source
+from server.models.catalogue import SHIPPED, Source
 from server.models.embedded.vocabulary import CLASSES
 
 NAME = "vocabulary.json"
@@ -21,7 +21,7 @@ _FIELDS = ("group", "name", "example")
 def vocabulary_of(source: Source) -> list[dict[str, str]]:
     """`group`, `name` and `example` (a prompt) of each class that a model knows; empty where that is not known."""
     folder = Path(source.source)
-    if folder in (EMBEDDED_FOLDER, MOSAIC_FOLDER):
+    if folder in SHIPPED:
         return [{"group": sound.group, "name": sound.name, "example": sound.example or sound.name} for sound in CLASSES]
     try:
         entries = json.loads((folder / NAME).read_text(encoding="utf-8"))

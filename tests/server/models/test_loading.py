@@ -19,7 +19,8 @@ import pytest
 import torch
 
 from server.errors import InvalidOption, ModelUnavailable
-from server.models.loading import choose_device, choose_dtype, load
+from server.models.catalogue import Source
+from server.models.loading import choose_device, choose_dtype, load, locate
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -165,3 +166,11 @@ def test_revision_is_the_folders_fingerprint_and_keys_its_prompts(tiny_folder, t
     backbone = tiny_backbone("audioldm")
     assert backbone.facts.revision.startswith("sha256-") and len(backbone.facts.revision) == 39
     assert backbone.condition("a bell", 1.0).key.startswith(backbone.facts.revision)
+
+
+def test_missing_weights_of_a_model_that_ships_are_the_installation_s_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr("server.models.loading.SHIPPED", (tmp_path / "weights",))
+    with pytest.raises(ModelUnavailable, match="weights of 'waveform' are missing.*Install athanor-audio again"):
+        locate(Source("waveform", str(tmp_path / "weights")))
+    with pytest.raises(ModelUnavailable, match="'waveform' should be in"):
+        locate(Source("waveform", str(tmp_path / "elsewhere")))

@@ -17,6 +17,11 @@ def test_the_embedded_model_knows_its_classes_by_group():
     assert begins == len(set(groups)), "each group in one piece"
 
 
+@pytest.mark.parametrize("name", ["mosaic", "waveform"])
+def test_the_other_models_that_ship_know_the_same_words(name):
+    assert vocabulary_of(find(name)) == vocabulary_of(find("embedded"))
+
+
 def test_an_own_model_s_words_are_read_back(tmp_path):
     words = [{"group": "own", "name": "gravé", "example": "steps on gravel"}]
     write_vocabulary(tmp_path, words)
