@@ -35,9 +35,9 @@ def audio_of(clips: Iterable[Clip], n_samples: int = N_SAMPLES) -> Tensor:
     return audio * (0.5 / (audio.abs().amax(1, keepdim=True) + 1e-6))
 
 
-def filled(samples: np.ndarray, n_samples: int) -> np.ndarray:
-    """Samples [time] repeated with a gap between, and cut, to `n_samples`; float32."""
-    period = len(samples) + round(_GAP_S * SPEC.sample_rate)
+def filled(samples: np.ndarray, n_samples: int, sample_rate: int = SPEC.sample_rate) -> np.ndarray:
+    """Samples [time] repeated with a quarter of a second between, and cut, to `n_samples`; float32."""
+    period = len(samples) + round(_GAP_S * sample_rate)
     times = max(1, -(-n_samples // period))
     padded = np.pad(samples.astype(np.float32), (0, period - len(samples)))
     return np.tile(padded, times)[:n_samples] if len(samples) < n_samples else samples[:n_samples].astype(np.float32)

@@ -2,8 +2,8 @@
 """How well the model's own encoder, decoder and vocoder give back what they are given.
 
 Of a mel model: the autoencoder's error in nat of log-mel; how far a render's sound is from the real one; and how far the
-vocoder's sound is from it, given the real mel, against Griffin-Lim's from the same mel. Of a waveform model: SI-SDR and
-the energy above 10 kHz.
+vocoder's sound is from it, given the real mel, against Griffin-Lim's from the same mel. Of a waveform model, see
+`waveform_rebuild`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from server.measure import waveform_rebuild
 from server.measure.bench import Bench, Finding
-from server.measure.distances import energy_above_db, si_sdr_db, stft_distance
+from server.measure.distances import stft_distance
 from server.measure.griffin_lim import from_mel
 from server.measure.probes import Probe, at_model, probes, rebuilt
 from server.models.mel import log_mel
 from server.models.mel_backbone import MelBackbone
 
 PER_CLASS = 3
-AIM_NAT, AIM_SI_SDR_DB, AIM_HIGHS_DB = 0.5, 10.0, 3.0
-HIGHS_HZ = 10000.0
+AIM_NAT = 0.5
 
 
 def measure(bench: Bench, per_class: int = PER_CLASS) -> dict:
@@ -33,14 +33,16 @@ def measure(bench: Bench, per_class: int = PER_CLASS) -> dict:
     Raises:
         NotMeasured: there are neither held-out sounds nor a corpus.
     """
-    found = probes(bench, per_class)
-    rows = []
+    backbone = bench.backbone
+    if not isinstance(backbone, MelBackbone):
+        return waveform_rebuild.measure(bench, per_class)
+    found, rows = probes(bench, per_class), []
     for number, probe in enumerate(found):
         bench.report(number, len(found), f"{probe.class_name}: {probe.title}")
-        figures = _mel(bench.backbone, bench, probe) if isinstance(bench.backbone, MelBackbone) else _wave(bench, probe)
-        rows.append({"class": probe.class_name, "clip": probe.title, "real": probe.sound is not None, **figures})
+        rows.append({"class": probe.class_name, "clip": probe.title, "real": probe.sound is not None,
+                     **_mel(backbone, bench, probe)})
     kinds = [key for key in rows[0] if key not in ("class", "clip", "real")]
-    return {"model": "mel" if isinstance(bench.backbone, MelBackbone) else "waveform", "clips": len(rows),
+    return {"model": "mel", "clips": len(rows),
             **{key: _mean(rows, key) for key in kinds}, "by_class": _by_class(rows, kinds), "rows": rows}
 
 
@@ -58,24 +60,12 @@ def _mel(backbone: MelBackbone, bench: Bench, probe: Probe) -> dict[str, float]:
             "vocoder": _rounded(stft_distance(vocoded, real)), "griffin_lim": _rounded(stft_distance(plain, real))}
 
 
-@torch.no_grad()
-def _wave(bench: Bench, probe: Probe) -> dict[str, float]:
-    rate = bench.backbone.facts.sample_rate
-    real = torch.from_numpy(at_model(bench.backbone, probe.clip).samples)
-    made = torch.from_numpy(rebuilt(bench, probe).samples)
-    figures = {"si_sdr_db": _rounded(si_sdr_db(made, real)), "stft": _rounded(stft_distance(made, real))}
-    # A recording of a low rate has no highs to lose.
-    if rate > 2 * HIGHS_HZ and (probe.sound is None or probe.sound.rate > 2 * HIGHS_HZ):
-        figures["highs_db"] = _rounded(energy_above_db(made, rate, HIGHS_HZ) - energy_above_db(real, rate, HIGHS_HZ))
-    return figures
-
-
 def _rounded(value: Tensor) -> float:
     return round(float(value.mean()), 4)
 
 
 def _mean(rows: Sequence[dict], key: str) -> float:
-    return round(float(np.mean([row[key] for row in rows if key in row])), 4)
+    return round(float(np.mean([row[key] for row in rows])), 4)
 
 
 def _by_class(rows: Sequence[dict], kinds: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -83,20 +73,15 @@ def _by_class(rows: Sequence[dict], kinds: Sequence[str]) -> dict[str, dict[str,
     for name in dict.fromkeys(row["class"] for row in rows):
         own = [row for row in rows if row["class"] == name]
         found[name] = {"clips": len(own), "real": sum(row["real"] for row in own),
-                       **{key: _mean(own, key) for key in kinds if any(key in row for row in own)}}
+                       **{key: _mean(own, key) for key in kinds}}
     return found
 
 
 def findings(figures: dict) -> list[Finding]:
     """Round trip, and for a mel model the vocoder against Griffin-Lim, every class for itself."""
-    classes = figures["by_class"]
     if figures["model"] == "waveform":
-        rows = [Finding("round trip of held-out clips, SI-SDR", f"{AIM_SI_SDR_DB:g} dB", f"{figures['si_sdr_db']:.1f} dB",
-                        figures["si_sdr_db"] >= AIM_SI_SDR_DB)]
-        if "highs_db" in figures:
-            rows.append(Finding("energy above 10 kHz after the round trip", f"within {AIM_HIGHS_DB:g} dB of the input's",
-                                f"{figures['highs_db']:+.1f} dB", abs(figures["highs_db"]) <= AIM_HIGHS_DB))
-        return rows
+        return waveform_rebuild.findings(figures)
+    classes = figures["by_class"]
     above = [name for name, row in classes.items() if row["nat"] > AIM_NAT]
     behind = [name for name, row in classes.items() if row["vocoder"] >= row["griffin_lim"]]
     return [
@@ -115,11 +100,7 @@ def _all_but(short: Sequence[str], classes: dict) -> str:
 def lines(figures: dict) -> list[str]:
     """A table of the classes."""
     if figures["model"] == "waveform":
-        made = ["| class | clips | SI-SDR, dB | STFT distance | above 10 kHz, dB |", "|---|---|---|---|---|"]
-        for name, row in (*figures["by_class"].items(), ("**all**", figures)):
-            highs = f"{row['highs_db']:+.1f}" if "highs_db" in row else ""
-            made.append(f"| {name} | {row['clips']} | {row['si_sdr_db']:.1f} | {row['stft']:.2f} | {highs} |")
-        return made
+        return waveform_rebuild.lines(figures)
     made = ["| class | clips (recordings) | autoencoder, nat | render | vocoder | Griffin-Lim |",
             "|---|---|---|---|---|---|"]
     for name, row in figures["by_class"].items():
