@@ -4,10 +4,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 PARTS = ("rebuild", "judge", "agreement", "variety", "copies", "fusion_window", "learn_gap", "speed")
+# Options of some parts alone, and of which.
+ABOUT = {"pairs": ("fusion_window",), "levels": ("fusion_window",), "clips": ("learn_gap",),
+         "seconds": ("fusion_window", "learn_gap"), "fuse": ("fusion_window",), "learned_fusions": ("fusion_window",),
+         "learn": ("learn_gap", "fusion_window")}
+# What an evaluation says itself to the jobs that it runs.
+TAKEN = {"fuse": ("snr_db", "at_step", "sweep", "balance", "seed", "backbone", "adapter"),
+         "learn": ("prompt", "name", "replace", "seed", "backbone")}
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -27,10 +35,41 @@ def add(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--again", action="store_true", help="measure again what the folder already has")
     command.add_argument("--seed", type=int, default=2026, metavar="N", help="everything random follows from it (2026)")
     command.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps (as configured, else auto)")
+    _add_sizes(command)
+
+
+def _add_sizes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--pairs", type=_whole(1, 200), metavar="N", help="pairs of recordings to fuse (20)")
+    command.add_argument("--levels", type=_whole(3, 20), metavar="N",
+                         help="levels at which each pair is fused, 3 to 20 (20)")
+    command.add_argument("--clips", type=_whole(1, 500), metavar="N", help="recordings to learn (10)")
+    command.add_argument("--seconds", type=_seconds, metavar="S",
+                         help="length of what is fused or learned, 0.5 to 47 (3 to fuse, 5 to learn)")
     command.add_argument("--fuse", nargs="+", default=[], metavar="NAME=VALUE",
-                         help="options of fuse for the fusion window")
-    command.add_argument("--learned-fusions", type=int, default=0, metavar="N",
+                         help="options of fuse, where pairs are fused; as in `--fuse reference=none inject=state`")
+    command.add_argument("--learn", nargs="+", default=[], metavar="NAME=VALUE",
+                         help="options of learn, where recordings are learned; as in `--learn full=true learn_steps=800`")
+    command.add_argument("--learned-fusions", type=_whole(0, 200), metavar="N",
                          help="fuse so many pairs once more with the reference learned first (0)")
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.5 <= seconds <= 47:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.5 to 47")
+    return seconds
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,16 +101,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     from server.errors import InvalidOption
-    from server.kinds import find_kind
 
     for name in ("held_out", "corpus"):
         folder = getattr(arguments, name)
         if folder is not None and not folder.is_dir():
             raise InvalidOption(f"--{name.replace('_', '-')} {folder} is not a folder.")
-    for pair in arguments.fuse:
+    for option, parts in ABOUT.items():
+        if getattr(arguments, option) and arguments.parts and not set(parts) & set(arguments.parts):
+            raise InvalidOption(f"--{option.replace('_', '-')} is about {' and '.join(parts)}, which --parts leaves out.")
+    _check_job("fuse", arguments.fuse, "reference=none inject=state")
+    _check_job("learn", arguments.learn, "full=true learn_steps=800")
+
+
+def _check_job(kind: str, pairs: Sequence[str], example: str) -> None:
+    from server.errors import InvalidOption
+    from server.kinds import find_kind
+
+    for pair in pairs:
         if "=" not in pair:
-            raise InvalidOption(f"--fuse takes NAME=VALUE, not {pair!r}; as in `--fuse reference=none inject=state`.")
-    find_kind("fuse").check_partial(dict(pair.split("=", 1) for pair in arguments.fuse))
+            raise InvalidOption(f"--{kind} takes NAME=VALUE, not {pair!r}; as in `--{kind} {example}`.")
+    given = dict(pair.split("=", 1) for pair in pairs)
+    for name in TAKEN[kind]:
+        if name in given:
+            raise InvalidOption(f"--{kind} {name}={given[name]}: an evaluation says {name} itself; leave it out.")
+    find_kind(kind).check_partial(given)
 
 
 def _words(arguments: argparse.Namespace, out: Path) -> list[str]:
@@ -84,8 +137,11 @@ def _words(arguments: argparse.Namespace, out: Path) -> list[str]:
             words += [f"--{flag.replace('_', '-')}", str(getattr(arguments, flag))]
     words += [f"--{flag}" for flag in ("quick", "again") if getattr(arguments, flag)]
     words += ["--parts", *arguments.parts] if arguments.parts else []
-    words += ["--fuse", *arguments.fuse] if arguments.fuse else []
-    return [*words, "--learned-fusions", str(arguments.learned_fusions)]
+    for option in ABOUT:
+        value = getattr(arguments, option)
+        if value:
+            words += [f"--{option.replace('_', '-')}", *(value if isinstance(value, list) else [str(value)])]
+    return words
 
 
 def _tell(rows: list[dict[str, Any]], output: Any) -> None:

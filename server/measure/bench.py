@@ -19,7 +19,6 @@ from server.measure.held_out import HeldOut
 from server.measure.studio import Studio
 from server.models.base import Backbone
 from server.models.embedded.corpus import Corpus
-from server.models.mel_backbone import MelBackbone
 
 Report = Callable[[int, int, str], None]
 
@@ -72,11 +71,11 @@ class Bench:
         """The loaded model."""
         return self.studio.backbone
 
-    def need_mel(self) -> MelBackbone:
-        """The backbone, where it works on mel spectrograms. Raises NotMeasured."""
-        if not isinstance(self.backbone, MelBackbone):
-            raise NotMeasured(f"{self.backbone.facts.name} has no mel spectrogram between its latents and its sound.")
-        return self.backbone
+    def need_seconds(self, seconds: float) -> None:
+        """Raises NotMeasured where the model does not render clips that long."""
+        facts = self.backbone.facts
+        if seconds > facts.max_s:
+            raise NotMeasured(f"This needs clips of {seconds:g} s; {facts.name} renders up to {facts.max_s:.2f} s.")
 
     def need_held_out(self) -> HeldOut:
         """The held-out sounds. Raises NotMeasured."""

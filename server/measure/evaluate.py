@@ -119,19 +119,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--again", action="store_true")
-    parser.add_argument("--fuse", nargs="*", default=[], metavar="NAME=VALUE", help="options of fuse for the fusion window")
-    parser.add_argument("--learned-fusions", type=int, default=0, help="pairs fused once more by a learned reference")
+    for size in ("pairs", "levels", "clips", "learned-fusions"):
+        parser.add_argument(f"--{size}", type=int)
+    parser.add_argument("--seconds", type=float)
+    for kind in ("fuse", "learn"):
+        parser.add_argument(f"--{kind}", nargs="*", default=[], metavar="NAME=VALUE")
     return parser
 
 
 def _arguments(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Arguments of parts that the command line changes."""
-    if not given.fuse and not given.learned_fusions:
-        return {}
-    module = PARTS["fusion_window"].module
-    plan = PARTS["fusion_window"].quick["plan"] if given.quick else module.Plan()
-    options = dict(pair.split("=", 1) for pair in given.fuse)
-    return {"fusion_window": {"plan": replace(plan, options=options, learned=given.learned_fusions)}}
+    fuse, learn = (dict(pair.split("=", 1) for pair in pairs) for pairs in (given.fuse, given.learn))
+    sizes = {"fusion_window": {"pairs": given.pairs, "levels": given.levels, "seconds": given.seconds, "options": fuse,
+                               "learned": given.learned_fusions, "learn": learn},
+             "learn_gap": {"clips": given.clips, "seconds": given.seconds, "learn": learn}}
+    arguments = {}
+    for name, asked in sizes.items():
+        if changed := {size: value for size, value in asked.items() if value}:
+            plan = PARTS[name].quick["plan"] if given.quick else PARTS[name].module.Plan()
+            arguments[name] = {"plan": replace(plan, **changed)}
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from server.audio import Clip
+from server.kinds import parse_options
 from server.measure.bench import Bench, Finding
 from server.measure.crossfade import beyond_crossfade
 from server.measure.held_out import Sound
 from server.measure.prompts import prompt_of
 from server.methods.context import Output
 from server.methods.fitting import repeat_to
-from server.models.base import FusionWindow
+from server.models.base import Backbone, FusionWindow
 
 AIM = 0.9
 BELOW_DB, ABOVE_DB = 1.0, 14.0
@@ -48,9 +49,10 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     """Figures of every pair and their medians; with `plan.learned`, those of learned references under `learned`.
 
     Raises:
-        NotMeasured: there are no held-out sounds.
+        NotMeasured: there are no held-out sounds, or the model does not render clips that long.
     """
     plan = plan or Plan()
+    bench.need_seconds(plan.seconds)
     drawn = list(pairs(bench.need_held_out().drawn(2, bench.seed), plan.pairs, bench.seed))
     total = len(drawn) + plan.learned
     rows = []
@@ -103,13 +105,22 @@ def _pair(bench: Bench, plan: Plan, original: Sound, reference: Sound) -> dict:
         bench.studio("learn", {"clip": clips["reference"]}, name="window", prompt=options["prompt"], seed=bench.seed,
                   **plan.learn)
         options["adapter"] = "window"
-    window = bench.backbone.facts.fusion
-    levels = np.linspace(window.low_db - BELOW_DB, window.high_db + ABOVE_DB, plan.levels)
-    outputs = bench.studio("fuse", clips, seed=bench.seed, snr_db=tuple(map(float, levels)), **options)
+    outputs = bench.studio("fuse", clips, seed=bench.seed, snr_db=_levels(bench.backbone, plan), **options)
     return {"original": f"{original.class_name}: {original.path.name}",
             "reference": f"{reference.class_name}: {reference.path.name}",
             "led_by": outputs[0].provenance["options"]["reference"],
-            **_ranked(outputs, window), **_beyond(bench, clips, outputs)}
+            **_ranked(outputs, bench.backbone.facts.fusion), **_beyond(bench, clips, outputs)}
+
+
+def _levels(backbone: Backbone, plan: Plan) -> tuple[float, ...]:
+    """Evenly from a little below the model's window to well above it, but within its schedule.
+
+    The last levels are left out: behind them comes the step that ends in the network's answer alone, to the reference.
+    """
+    options, window = parse_options("fuse", dict(plan.options)), backbone.facts.fusion
+    known = backbone.levels(options.steps, options.schedule).snr_db
+    high_db = min(window.high_db + ABOVE_DB, float(known[max(options.steps - 3, 0)]))
+    return tuple(float(level) for level in np.linspace(window.low_db - BELOW_DB, high_db, plan.levels))
 
 
 def _ranked(outputs: Sequence[Output], window: FusionWindow) -> dict:

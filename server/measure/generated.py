@@ -22,7 +22,12 @@ class Plan:
 
 
 def generated(bench: Bench, names: list[str], plan: Plan) -> dict[str, list[Clip]]:
-    """Class to its clips, each class from a seed of its own, so that a class sounds the same whatever else is asked."""
+    """Class to its clips, each class from a seed of its own, so that a class sounds the same whatever else is asked.
+
+    Raises:
+        NotMeasured: the model does not render clips that long.
+    """
+    bench.need_seconds(plan.seconds)
     folder = bench.folder / f"generated-{model_key(bench.backbone)}"
     folder.mkdir(exist_ok=True)
     made = {}

@@ -38,7 +38,7 @@ _ENTRY = "gap"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is learned: clips, seconds of each, options of `learn`."""
+    """What is learned: clips (of as many classes as there are), seconds of each, options of `learn`."""
 
     clips: int = 10
     seconds: float = 5.0
@@ -49,10 +49,12 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     """Figures of every clip, and mean, median and worst share of the gap that is closed.
 
     Raises:
-        NotMeasured: there are no held-out sounds.
+        NotMeasured: there are no held-out sounds, or the model does not render clips that long.
     """
     plan = plan or Plan()
-    sounds = bench.need_held_out().drawn(1, bench.seed)
+    bench.need_seconds(plan.seconds)
+    held_out = bench.need_held_out()
+    sounds = held_out.drawn(-(-plan.clips // max(1, len(held_out.classes()))), bench.seed)
     order = np.random.default_rng([bench.seed, 73]).permutation(len(sounds))[:plan.clips]
     rows = []
     for number, index in enumerate(order):
@@ -114,7 +116,10 @@ def _of_audio(audio: Tensor) -> Tensor:
 
 def findings(figures: dict) -> list[Finding]:
     """One row of the table of aims."""
-    return [Finding(f"learn, {len(figures['clips'])} clips", f"closes {AIM:.0%} of the gap from prompt alone to round trip",
+    plan = figures["plan"]
+    how = "".join(f", {name} {value}" for name, value in plan["learn"].items())
+    return [Finding(f"learn, {len(figures['clips'])} clips of {plan['seconds']:g} s{how}",
+                    f"closes {AIM:.0%} of the gap from prompt alone to round trip",
                     f"mean {figures['mean']:.0%}, median {figures['median']:.0%}, worst {figures['worst']:.0%}; "
                     f"{figures['seconds_each']:.0f} s each", figures["mean"] >= AIM)]
 

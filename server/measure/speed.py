@@ -32,8 +32,13 @@ class Plan:
 
 
 def measure(bench: Bench, plan: Plan | None = None) -> dict:
-    """Seconds and multiples of real time of every job; what it ran on."""
+    """Seconds and multiples of real time of every job; what it ran on.
+
+    Raises:
+        NotMeasured: the model does not render clips that long.
+    """
     plan = plan or Plan()
+    bench.need_seconds(SECONDS)
     original, stereo, reference = (_swell(channels, seed) for seed, channels in enumerate((1, 2, 1)))
     pair = {"original": original, "reference": reference}
     jobs: dict[str, tuple[str, Mapping[str, Clip], dict[str, Any]]] = {

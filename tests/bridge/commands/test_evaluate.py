@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from bridge.cli import OK, USAGE, main
+from bridge.cli import OK, USAGE, main, parser
 from bridge.commands import evaluate
 from server.measure.parts import NAMES
 from server.models import tiny
@@ -22,10 +22,25 @@ def test_the_command_names_the_parts_that_there_are():
     (["--fuse", "inject"], "NAME=VALUE"),
     (["--fuse", "injekt=state"], "did you mean 'inject'"),
     (["--held-out", "/nowhere/at/all"], "is not a folder"),
+    (["--pairs", "six"], "'six' is not a whole number from 1 to 200"),
+    (["--levels", "2"], "'2' is not a whole number from 3 to 20"),
+    (["--clips", "-1"], "'-1' is not a whole number from 1 to 500"),
+    (["--seconds", "60"], "'60' is not a number of seconds from 0.5 to 47"),
+    (["--learn", "full"], "--learn full=true learn_steps=800"),
+    (["--learn", "learn_step=3"], "did you mean 'learn_steps'"),
+    (["--fuse", "snr_db=-6"], "an evaluation says snr_db itself"),
+    (["--parts", "speed", "--clips", "4"], "--clips is about learn_gap, which --parts leaves out"),
 ])
 def test_a_mistake_is_told_before_anything_is_loaded(words, message, capsys):
     assert main(["evaluate", "embedded", *words]) == USAGE
     assert message in capsys.readouterr().err
+
+
+def test_sizes_go_to_the_process_that_measures(tmp_path):
+    words = ["evaluate", "mosaic", "--pairs", "6", "--levels", "8", "--seconds", "3", "--learn", "full=true", "rank=2"]
+    sent = evaluate._words(parser().parse_args(words), tmp_path)
+    assert sent[-9:] == ["--pairs", "6", "--levels", "8", "--seconds", "3.0", "--learn", "full=true", "rank=2"]
+    assert "--clips" not in sent and "--fuse" not in sent
 
 
 @pytest.mark.timeout(300)

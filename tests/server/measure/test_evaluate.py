@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -93,9 +92,21 @@ def test_the_real_parts_keep_the_interface():
         assert set(part.quick) <= set(part.module.measure.__annotations__)
 
 
+def arguments(*words: str) -> dict:
+    return evaluation._arguments(evaluation._parser().parse_args(["embedded", "--out", "x", *words]))
+
+
 def test_options_of_fuse_reach_the_fusion_window():
-    words = ["embedded", "--out", "x", "--fuse", "reference=none", "--learned-fusions", "2"]
-    given = evaluation._parser().parse_args(words)
-    plan = evaluation._arguments(given)["fusion_window"]["plan"]
+    plan = arguments("--fuse", "reference=none", "--learned-fusions", "2")["fusion_window"]["plan"]
     assert (plan.options, plan.learned, plan.pairs) == ({"reference": "none"}, 2, 20)
-    assert evaluation._arguments(evaluation._parser().parse_args(["embedded", "--out", str(Path("x"))])) == {}
+    assert arguments() == {}
+
+
+def test_sizes_reach_the_parts_that_have_them():
+    changed = arguments("--pairs", "6", "--levels", "8", "--clips", "4", "--seconds", "2.5", "--learn", "full=true")
+    window, gap = changed["fusion_window"]["plan"], changed["learn_gap"]["plan"]
+    assert (window.pairs, window.levels, window.seconds, window.learn) == (6, 8, 2.5, {"full": "true"})
+    assert (gap.clips, gap.seconds, gap.learn) == (4, 2.5, {"full": "true"})
+    assert set(arguments("--clips", "4")) == {"learn_gap"}
+    hasty = arguments("--quick", "--levels", "5")["fusion_window"]["plan"]
+    assert (hasty.pairs, hasty.levels) == (2, 5), "a hurry keeps the sizes that are not said"

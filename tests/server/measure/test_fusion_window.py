@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from server.measure import fusion_window
 from server.measure.bench import NotMeasured
 from server.measure.fusion_window import Plan, pairs, spearman
+from server.models.base import FusionWindow
 
 
 def test_rank_correlation():
@@ -42,7 +44,7 @@ def test_every_pair_has_its_curve_and_the_medians_are_theirs(measured):
     assert json.loads(json.dumps(figures))["plan"]["pairs"] == 2
     assert [words[:2] for words in told] == [(0, 3), (1, 3), (2, 3)]
     assert [len(row["snr_db"]) for row in figures["pairs"]] == [3, 3]
-    # A decibel below the model's window of -23 to -2 dB, and 14 above it, to a step of twelve.
+    # A decibel below the model's window of -23 to -2 dB, and 14 above it, to one of twelve steps.
     assert [row["snr_db"][0] for row in figures["pairs"]] == pytest.approx([-24, -24], abs=4)
     assert [row["snr_db"][2] for row in figures["pairs"]] == pytest.approx([12, 12], abs=4)
     assert any("window of -23 to -2 dB" in row for row in fusion_window.lines(figures))
@@ -61,6 +63,15 @@ def test_it_is_told_as_rows_of_the_table_and_as_markdown(measured):
     assert [fusion_window.findings(one)[0].met for one in (good, good | {"fall": -0.5})] == [True, False]
     assert sum(line.startswith("| rain") or line.startswith("| flute") or line.startswith("| drum")
                for line in fusion_window.lines(figures)) == 2
+
+
+def test_levels_stay_within_the_schedule_but_for_its_last_steps(bench):
+    assert fusion_window._levels(bench.backbone, Plan(levels=3)) == pytest.approx((-24, -6, 12))
+    facts = dataclasses.replace(bench.backbone.facts, fusion=FusionWindow(-6.0, 15.0, 0.0))
+    backbone = SimpleNamespace(facts=facts, levels=bench.backbone.levels)
+    ends = bench.backbone.levels(12, "even").snr_db
+    low, high = fusion_window._levels(backbone, Plan(levels=2, options={"steps": "12"}))
+    assert low == -7 and high == pytest.approx(float(ends[9])) and high < 29
 
 
 def test_without_held_out_sounds_it_says_how_to_get_them(bench):
