@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from server.errors import ModelUnavailable
 from server.models.base import BackboneFacts, Conditioning, Schedule
 from server.models.components import diffusers, load_config, load_module, load_tokenizer, transformers
+from server.models.idle_units import without_idle_units
 from server.models.prediction import PredictingBackbone, token_ids
 from server.sampling.levels import Levels, levels_from_edm_sigmas, log_linear_edm_sigmas
 
@@ -46,7 +47,7 @@ class StableAudio(PredictingBackbone):
         self.device, self.dtype, self.window = device, dtype, window
         network = load_module(diffusers.StableAudioDiTModel, folder, "transformer")
         self.network = _to_precision(network, dtype).to(device)
-        self.vae = load_module(diffusers.AutoencoderOobleck, folder, "vae").to(device)
+        self.vae = without_idle_units(load_module(diffusers.AutoencoderOobleck, folder, "vae")).to(device)
         self.text_encoder = load_module(transformers.T5EncoderModel, folder, "text_encoder").to(device)
         self.projection = load_module(diffusers.StableAudioProjectionModel, folder, "projection_model").to(device)
         self.tokenizer = load_tokenizer(folder, "tokenizer")

@@ -115,18 +115,25 @@ class Bank:
 
     def render(self, draw: Draw, batch: int, generator: torch.Generator, peak: float = 0.5) -> Tensor:
         """Clips `[batch, 163840]` float32, without mean, each with the peak given."""
+        mixed = self.mixed(self.voices(draw, generator), draw, batch, generator)
+        return mixed * (peak / (mixed.abs().amax(1, keepdim=True) + 1e-6))
+
+    def voices(self, draw: Draw, generator: torch.Generator) -> Tensor:
+        """Every item of a draw by itself, as pitch, colour, room and gain have it: `[items, 163840]` float32."""
         gain, ratio, start, tilt, bump_hz, bump_db, t60, wet = self._to_device(draw.numbers)[:, :, None]
         taken = self.audio[self._to_device(self.place[draw.rows])].float() / 32768
         clip = self._coloured(self._resampled(taken, ratio, start), tilt, bump_hz, bump_db, t60, wet, generator)
         level = clip.square().mean(1, keepdim=True).sqrt()
-        clip = clip * gain / (level + 0.1 * clip.abs().amax(1, keepdim=True) + 1e-6)
-        mixed = torch.zeros(batch, CLIP_SAMPLES, device=self.device).index_add_(0, self._to_device(draw.clips), clip)
+        return clip * gain / (level + 0.1 * clip.abs().amax(1, keepdim=True) + 1e-6)
+
+    def mixed(self, voices: Tensor, draw: Draw, batch: int, generator: torch.Generator) -> Tensor:
+        """Clips `[batch, 163840]` of the items that belong to them, damaged where the draw says so, without mean."""
+        mixed = torch.zeros(batch, CLIP_SAMPLES, device=self.device).index_add_(0, self._to_device(draw.clips), voices)
         for number in sorted(set(draw.damage.tolist()) - {0}):
             hurt = self._to_device(np.flatnonzero(draw.damage == number))
             amount = self._to_device(draw.amount)[hurt][:, None]
             mixed[hurt] = damage(mixed[hurt], KINDS[number - 1], amount, generator)
-        mixed = mixed - mixed.mean(1, keepdim=True)
-        return mixed * (peak / (mixed.abs().amax(1, keepdim=True) + 1e-6))
+        return mixed - mixed.mean(1, keepdim=True)
 
     def _resampled(self, audio: Tensor, ratio: Tensor, start: Tensor) -> Tensor:
         """Read at `start + ratio * n` from audio oversampled twice, by cubics; `ratio > 1` raises the pitch.
