@@ -25,18 +25,18 @@ JITTER = 4.0  # tokens by which texts of one batch may differ in length
 
 @dataclass(frozen=True)
 class T5Plan:
-    """Sizes of the stage; the defaults take some minutes on one core.
+    """Sizes of the stage; the defaults take about a quarter of an hour on one core.
 
     captions, phrases, words: texts to learn from, as in `train_text`. strings: of one to three word pieces of any kind.
     held: captions of the test split that the figures are of.
     """
 
-    captions: int = 8000
+    captions: int = 14000
     phrases: int = 8000
     words: int = 12000
     strings: int = 8000
     held: int = 500
-    epochs: int = 5
+    epochs: int = 10
     batch: int = 128
 
 
