@@ -1,7 +1,8 @@
 """The stages of the recipe as functions of their folders and budgets; `train` is their command line.
 
-A work folder holds, as the stages finish: `text_encoder/`, `tokenizer/`, `vae/` and `vae.pt`, `vocoder.pt`, `unet.pt`, the
-curves as `<stage>.jsonl`, and an empty `<stage>.done` for each stage of a `whole` run.
+A work folder holds, as the stages finish: `text_encoder/`, `tokenizer/`, `vae/` and `vae.pt`, `vocoder.pt`, `unet.pt`, for
+the waveform model `waveform/` with `codec.pt`, `vae/`, `text/` and `dit.pt`, the curves as `<stage>.jsonl`, and an empty
+`<stage>.done` for each stage of a `whole` run.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from .corpus import Corpus, Plan, build, load
 from .loop import Settings, compact
 from .vocabulary import NAMES
 
-TRAINED = ("vae", "vocoder", "unet")
+TRAINED = ("vae", "vocoder", "unet", "dit")
+WAVEFORM = "waveform"  # in the work folder, and the name of that model's folder beside the other's
+SIGMA_MIN = 0.05  # last noise of the waveform model's schedule: quiet lines are less than Stable Audio's 0.3 of a deviation
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,15 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Size:
-    """What is trained: channels of the networks, the lessons, what a training clip is a mixture of, pool of the unet stage.
+    """What is trained: channels of the networks, the lessons, what a training clip is a mixture of, pools.
 
-    frames: latent frames of most training pieces of the unet stage; a clip has 64. measured: clips that the statistics and
-    the linear start of the autoencoder are taken from; linear_steps: of that start.
+    dit: layers and width. frames: latent frames of most training pieces of the unet stage; a clip has 64. measured: clips
+    that the statistics, the codec and the linear start of the autoencoder are taken from; linear_steps: of that start.
     """
 
     unet: tuple[int, ...]
     vocoder: int
+    dit: tuple[int, int]
     lessons: dict[str, Lesson]
     mixing: Mixing
     ema_decay: float
@@ -46,11 +50,13 @@ class Size:
 
 
 SIZES = {
-    "small": Size((64, 128, 192), 512,
-                  {"vae": Lesson(3, 1e-4, 0.1), "vocoder": Lesson(8, 1e-3, 0.45), "unet": Lesson(16, 8e-4, 0.45)},
+    "small": Size((64, 128, 192), 512, (6, 256),
+                  {"vae": Lesson(3, 1e-4, 0.07), "vocoder": Lesson(8, 1e-3, 0.28), "unet": Lesson(16, 8e-4, 0.3),
+                   "dit": Lesson(16, 8e-4, 0.35)},
                   Mixing(0.15, 0.02), 0.998, 2048, 10, 32),
-    "full": Size((96, 192, 256), 1024,
-                 {"vae": Lesson(24, 2e-4, 0.15), "vocoder": Lesson(48, 3e-4, 0.35), "unet": Lesson(512, 8e-4, 0.5)},
+    "full": Size((96, 192, 256), 1024, (7, 256),
+                 {"vae": Lesson(24, 2e-4, 0.1), "vocoder": Lesson(48, 3e-4, 0.25), "unet": Lesson(512, 8e-4, 0.3),
+                  "dit": Lesson(512, 1e-3, 0.35)},
                  Mixing(), 0.999, 16384, 4, 64),
 }
 
@@ -110,16 +116,21 @@ def credits(packed: Path, out: Path) -> int:
 
 
 def train(stage: str, corpus: Corpus, work: Path, size: Size, budget: Budget, seed: int) -> None:
-    """One of `TRAINED`; unet needs the finished text tower and autoencoder."""
+    """One of `TRAINED`; unet needs the finished text tower and autoencoder, dit what `codec` and `t5` make."""
     from .train_unet import PoolPlan, UnetPlan, train_unet
     from .train_vae import train_vae
     from .train_vocoder import train_vocoder
+    from .waveform.train_dit import DitPlan, train_dit
 
     settings = budget.settings(size.lessons[stage], size, seed)
     if stage == "vae":
         train_vae(corpus, work, settings, size.measured, size.linear_steps)
     elif stage == "vocoder":
         train_vocoder(corpus, work, settings, size.vocoder, size.measured)
+    elif stage == "dit":
+        layers, width = size.dit
+        plan = DitPlan(PoolPlan(size.pool, size.uses, 32), layers, width)
+        train_dit(corpus, work / WAVEFORM, settings, plan, size.mixing)
     else:
         from .text_tower import TextTower
 
@@ -132,6 +143,31 @@ def text(corpus: Corpus, work: Path, minilm: Path, seed: int) -> dict[str, float
     from .train_text import train_text
 
     return train_text(corpus, work, Settings(seed=seed), minilm)
+
+
+def codec(corpus: Corpus, work: Path, size: Size, device: str, seed: int) -> None:
+    """The waveform model's codec, measured and written into its autoencoder."""
+    from .loop import pick_device
+    from .waveform.train_codec import train_codec
+
+    train_codec(corpus, work / WAVEFORM, size.measured, seed, pick_device(device))
+
+
+def t5(corpus: Corpus, work: Path, seed: int) -> dict[str, float]:
+    """The waveform model's text encoder, taught by the finished text tower; how well it reads."""
+    from .text_tower import TextTower
+    from .waveform.train_t5 import train_t5
+
+    return train_t5(corpus, TextTower.load(work), work / WAVEFORM / "text", Settings(seed=seed))
+
+
+def export_waveform(work: Path, out: Path) -> float:
+    """Write the waveform model's folder that ships; its megabytes."""
+    from .networks import folder_size
+    from .waveform.export import export as write
+
+    write(work / WAVEFORM, out, SIGMA_MIN)
+    return folder_size(out) / 1e6
 
 
 def export(work: Path, out: Path) -> float:
@@ -154,7 +190,8 @@ def bank(corpus: Corpus, work: Path, weights: Path, out: Path, seed: int) -> Non
 def smaller(work: Path, out: Path) -> None:
     """Checkpoints that resume, without the state of the optimisers."""
     for name in TRAINED:
-        compact(work, name, out)
+        inner = WAVEFORM if name == "dit" else "."
+        compact(work / inner, name, out / inner)
 
 
 def whole(sources: Sources, minilm: Path, work: Path, out: Path, size: Size, budget: Budget, seed: int, workers: int,
@@ -177,9 +214,13 @@ def whole(sources: Sources, minilm: Path, work: Path, out: Path, size: Size, bud
     once("corpus", lambda: build(packed, corpus_folder, seed, sources.plan, workers))
     corpus = load(corpus_folder)
     once("text", lambda: text(corpus, work, minilm, seed))
+    once("t5", lambda: t5(corpus, work, seed))
+    once("codec", lambda: codec(corpus, work, size, budget.device, seed))
     for stage in TRAINED:
         part = replace(budget, minutes=budget.minutes * size.lessons[stage].share, anneal=True)
         once(stage, lambda stage=stage, part=part: train(stage, corpus, work, size, part, seed))
     say(f"{out}: {export(work, out):.1f} MB")
+    beside = out.parent / WAVEFORM
+    say(f"{beside}: {export_waveform(work, beside):.1f} MB")
     once("bank", lambda: bank(corpus, work, out, out.parent / "mosaic", seed))
     credits(packed, out.parent / "credits.csv")

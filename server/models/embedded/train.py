@@ -7,8 +7,12 @@
     vae      --corpus DIR --work DIR --minutes M [--anneal]
     vocoder  --corpus DIR --work DIR --minutes M [--anneal]                  may run beside vae and unet
     unet     --corpus DIR --work DIR --minutes M [--anneal]                  after text and vae
+    t5       --corpus DIR --work DIR                                         the waveform model's text encoder, after text
+    codec    --corpus DIR --work DIR                                         the waveform model's autoencoder
+    dit      --corpus DIR --work DIR --minutes M [--anneal]                  the waveform model's transformer, after both
     compact  --work DIR --out DIR                                            small checkpoints that resume without optimiser
     export   --work DIR --out DIR                                            the folder that ships
+    waveform --work DIR --out DIR                                            the folder of the waveform model
     bank     --corpus DIR --work DIR --weights DIR --out DIR                 the model `mosaic`, beside exported weights
     credits  --pack DIR --out FILE.csv                                       who made the recordings that were used
 
@@ -23,7 +27,8 @@ from . import stages
 from .corpus import Plan, build, load
 from .loop import settle
 
-STAGES = ("whole", "pack", "corpus", "text", *stages.TRAINED, "compact", "export", "bank", "credits")
+STAGES = ("whole", "pack", "corpus", "text", "t5", "codec", *stages.TRAINED, "compact", "export", "waveform", "bank",
+          "credits")
 FOLDERS = ("pack", "corpus", "work", "out", "minilm", "weights")
 
 
@@ -78,11 +83,20 @@ def main(argv: list[str] | None = None) -> None:
         case "text":
             corpus, minilm, work = _needed(args, "corpus", "minilm", "work")
             print(stages.text(load(corpus), work, minilm, args.seed))
+        case "t5":
+            corpus, work = _needed(args, "corpus", "work")
+            print(stages.t5(load(corpus), work, args.seed))
+        case "codec":
+            corpus, work = _needed(args, "corpus", "work")
+            stages.codec(load(corpus), work, size, args.device, args.seed)
         case "compact":
             stages.smaller(*_needed(args, "work", "out"))
         case "export":
             work, out = _needed(args, "work", "out")
             print(f"{out}: {stages.export(work, out):.1f} MB")
+        case "waveform":
+            work, out = _needed(args, "work", "out")
+            print(f"{out}: {stages.export_waveform(work, out):.1f} MB")
         case "bank":
             corpus, work, weights, out = _needed(args, "corpus", "work", "weights", "out")
             stages.bank(load(corpus), work, weights, out, args.seed)
