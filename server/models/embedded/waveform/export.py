@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderOobleck, CosineDPMSolverMultistepScheduler, StableAudioDiTModel
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from server.models.components import load_module
@@ -48,11 +47,10 @@ def export(work: Path, out: Path, sigma_min: float) -> None:
     """
     for name, net in load_trained(work).items():
         _fresh(out / name)
-        net.eval()
-        # The autoencoder is written, not learned, and adds up large numbers that cancel.
-        (net if name == "vae" else net.half()).save_pretrained(out / name, max_shard_size=SHARD)
+        # The autoencoder is written, not learned, and adds up large numbers that cancel: it must not be rounded.
+        small = halve_exact(net) if name == "vae" else net.half()
+        small.eval().save_pretrained(out / name, max_shard_size=SHARD)
         _forget_origin(out / name / "config.json")
-    halve_exact(out / "vae")
     for name in ("text_encoder", "tokenizer"):
         _fresh(out / name)
         shutil.copytree(work / "text" / name, out / name, dirs_exist_ok=True)
@@ -63,10 +61,11 @@ def export(work: Path, out: Path, sigma_min: float) -> None:
     _write(out / "model_index.json", INDEX)
 
 
-def halve_exact(folder: Path) -> None:
-    """Store in half precision, in place, each tensor of a folder's safetensors that loses nothing by it."""
-    for file in folder.glob("*.safetensors"):
-        save_file({key: halved(value) for key, value in load_file(file).items()}, file, {"format": "pt"})
+def halve_exact(net: nn.Module) -> nn.Module:
+    """Bring each weight of a network that loses nothing by it to half precision, in place."""
+    for weight in net.parameters():
+        weight.data = halved(weight.data)
+    return net
 
 
 def halved(value: Tensor) -> Tensor:
