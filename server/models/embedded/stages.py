@@ -52,11 +52,11 @@ class Size:
 SIZES = {
     "small": Size((64, 128, 192), 512, (6, 256),
                   {"vae": Lesson(3, 1e-4, 0.07), "vocoder": Lesson(8, 1e-3, 0.28), "unet": Lesson(16, 8e-4, 0.3),
-                   "dit": Lesson(16, 8e-4, 0.35)},
+                   "dit": Lesson(32, 8e-4, 0.35)},
                   Mixing(0.15, 0.02), 0.998, 2048, 10, 32),
     "full": Size((96, 192, 256), 1024, (7, 256),
                  {"vae": Lesson(24, 2e-4, 0.1), "vocoder": Lesson(48, 3e-4, 0.25), "unet": Lesson(512, 8e-4, 0.3),
-                  "dit": Lesson(512, 1e-3, 0.35)},
+                  "dit": Lesson(1024, 1e-3, 0.35)},
                  Mixing(), 0.999, 16384, 4, 64),
 }
 

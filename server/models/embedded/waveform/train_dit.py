@@ -37,7 +37,7 @@ LISTEN_STEPS, GUIDANCE = 12, 3.0
 
 @dataclass(frozen=True)
 class DitPlan:
-    """Layers and width; frames of most training pieces (every `whole_every`-th step sees whole clips); pools.
+    """Layers and width; frames of most training pieces (every `whole_every`-th step sees whole clips, fewer); pools.
 
     listen_every: steps between two figures of held-out error and class agreement, for which an ear is taught `ear_steps`.
     """
@@ -45,7 +45,7 @@ class DitPlan:
     pool: PoolPlan = PoolPlan()
     layers: int = 6
     width: int = 256
-    frames: int = 160
+    frames: int = 80
     whole_every: int = 6
     listen_every: int = 2000
     ear_steps: int = 400
@@ -172,11 +172,12 @@ def descend(loop: Loop, network: Velocity, pools: Pools, told: Callable[[list[st
         pool = pools.get(loop.step // per_pool)
         if loop.step // per_pool != index:
             index, states = loop.step // per_pool, told(pool.captions)
-        rows = torch.randint(0, plan.pool.clips, (batch,), device=loop.device, generator=generator)
-        latents = pool.latents[rows].float()
-        if loop.step % plan.whole_every:
-            start = int(torch.randint(0, latents.shape[2] - plan.frames + 1, (1,), device=loop.device, generator=generator))
-            latents = latents[:, :, start:start + plan.frames]
+        whole = pool.latents.shape[2]
+        frames = plan.frames if loop.step % plan.whole_every else whole
+        count = max(1, batch * plan.frames // frames)  # a step costs the same either way
+        rows = torch.randint(0, plan.pool.clips, (count,), device=loop.device, generator=generator)
+        start = int(torch.randint(0, whole - frames + 1, (1,), device=loop.device, generator=generator))
+        latents = pool.latents[rows, :, start:start + frames].float()
         with attention(loop.device):
             loss = step_error(network, latents, states[rows], generator)
             optimiser.zero_grad(set_to_none=True)
