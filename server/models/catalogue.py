@@ -47,7 +47,7 @@ class Card:
     """What a person wants to know before choosing a model.
 
     memory_gb: all weights in float32, in GB; sample_rate in Hz; max_s: longest clip of one pass, seconds; gated: the
-    licence must be accepted on the hub before the files can be had.
+    licence must be accepted on the hub before the files can be had; window: as in `Source`, where not the adapter's own.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Card:
     max_s: float
     memory_gb: float
     gated: bool = False
+    window: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
          "ships with the project", "", 32000, 1, 10.24, 0.1),
     Card("waveform", str(WAVEFORM_FOLDER), "stable_audio", "Athanor's own small waveform model",
          "stereo sound without a vocoder; what is done to latents is heard as it is", "ships with the project", "",
-         32000, 2, 10.24, 0.1),
+         32000, 2, 10.24, 0.1, window="cropped"),
     Card("stable-audio-open", "stabilityai/stable-audio-open-1.0", "stable_audio", "Stable Audio Open 1.0",
          "fusion (the paper's model); stereo 44.1 kHz", "Stability AI Community License: see its page for commercial use",
          "https://huggingface.co/stabilityai/stable-audio-open-1.0", 44100, 2, 47.55, 5.3, gated=True),
@@ -132,7 +133,7 @@ def find(name: str, home: Path | None = None) -> Source:
 
 def sources(home: Path | None = None) -> dict[str, Source]:
     """Every known name: the catalogue, then what `<home>/models.toml` adds or overrides. Raises InvalidOption."""
-    known = {card.name: Source(card.name, card.source) for card in CATALOGUE.values()}
+    known = {card.name: Source(card.name, card.source, window=card.window) for card in CATALOGUE.values()}
     return known | (_configured(home / "models.toml") if home is not None else {})
 
 
@@ -230,7 +231,8 @@ def _source(path: Path, name: str, table: object) -> Source:
         raise InvalidOption(f'{path}: [{name}] needs source = "a folder or owner/name".')
     given = table.get("source") or CATALOGUE[name].source
     local = path.parent / Path(given).expanduser()  # an absolute path stays what it is
-    return Source(name, **{**table, "source": str(local.resolve()) if local.is_dir() else given})
+    window = CATALOGUE[name].window if name in CATALOGUE else None
+    return Source(name, **{"window": window, **table, "source": str(local.resolve()) if local.is_dir() else given})
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -38,6 +38,14 @@ def test_known_names_hub_ids_and_folders(tmp_path):
     assert not find("embedded").is_hub
 
 
+def test_the_waveform_model_computes_the_clip_alone_unless_told_otherwise(tmp_path):
+    assert find("waveform").window == "cropped" and find("stable-audio-open").window is None
+    (tmp_path / "models.toml").write_text('[waveform]\ndevice = "cpu"\n', encoding="utf-8")
+    assert (find("waveform", tmp_path).device, find("waveform", tmp_path).window) == ("cpu", "cropped")
+    (tmp_path / "models.toml").write_text('[waveform]\nwindow = "full"\n', encoding="utf-8")
+    assert find("waveform", tmp_path).window == "full"
+
+
 @pytest.mark.parametrize(("name", "nearest"), [("audioldm-2", "audioldm2"), ("stable-audio", "stable-audio-open")])
 def test_an_unknown_name_names_the_nearest(name, nearest):
     with pytest.raises(InvalidOption, match=f"no model called '{name}'. Did you mean '{nearest}'"):
