@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import copy
 import dataclasses
+from types import SimpleNamespace
 
-from server.measure import speed
+import pytest
+
+from server.measure import fusion_window, generated, learn_gap, speed
+from server.measure.bench import NotMeasured
 from server.measure.speed import Plan
 
 
@@ -15,6 +20,17 @@ def test_jobs_are_timed_without_held_out_sounds(bench):
     assert found["seconds"] > 0
     assert abs(found["of_real_time"] - found["seconds"] / 5) < 0.01
     assert told == [(0, 1, "warming up"), (0, 1, "generate, 25 steps")]
+
+
+def test_a_part_says_so_where_the_model_is_too_short_for_it(full_bench):
+    backbone = copy.copy(full_bench.backbone)
+    backbone.facts = dataclasses.replace(backbone.facts, name="brief", max_s=1.5)
+    bench = dataclasses.replace(full_bench, studio=SimpleNamespace(backbone=backbone))
+    parts = (speed.measure, fusion_window.measure, learn_gap.measure,
+             lambda bench: generated.generated(bench, ["rain"], generated.Plan()))
+    for measure in parts:
+        with pytest.raises(NotMeasured, match=r"clips of [35] s; brief renders up to 1.50 s"):
+            measure(bench)
 
 
 def test_the_aims_hold_on_the_seconds_alone():

@@ -15,7 +15,9 @@ from server.measure import rebuild, waveform_rebuild
 from server.measure.bench import Bench, NotMeasured
 from server.measure.held_out import HeldOut, Sound
 from server.measure.studio import Studio
+from server.models import tiny
 from server.models.base import Backbone, BackboneFacts
+from server.models.loading import load
 
 RATE = 32000
 
@@ -98,6 +100,14 @@ def test_the_corpus_s_test_split_stands_apart(full_bench: Bench, recordings: Hel
     assert sum("Medians over" in line for line in rebuild.lines(figures)) == 2
     alone = measured(full_bench, lambda audio: audio, held_out=None)
     assert "held_out" not in alone and "the corpus's test split" in waveform_rebuild.findings(alone)[0].what
+
+
+def test_the_real_classes_are_measured_at_their_own_rate(bench: Bench, recordings: HeldOut, tmp_path: Path) -> None:
+    with Studio(load(str(tiny.build("stable_audio", tmp_path / "tiny")), device="cpu")) as studio:
+        few = replace(bench, studio=studio, held_out=HeldOut(recordings.sounds[:1]))
+        figures = rebuild.measure(few, per_class=1)
+    assert figures["held_out"]["si_sdr_db"] < 0, "random weights rebuild nothing"
+    assert [row.met for row in rebuild.findings(figures)] == [False, False]
 
 
 def test_without_sounds_there_is_nothing_to_rebuild(bench: Bench) -> None:
