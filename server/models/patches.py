@@ -41,8 +41,8 @@ LAYOUT = "patches"
 SUBFOLDERS = ("bank",)
 RARE = 1e-3
 """Classes that a prompt makes less likely than the likeliest by this factor take no part: what is left is quick."""
-FUSION = FusionWindow(-6.0, 15.0, 0.0)
-"""A remembered reference holds its shape longer than a network does: original and reference are even near +3 dB."""
+FUSION = FusionWindow(-9.0, 15.0, -3.0)
+"""A remembered reference holds its shape longer than a network does: the two are even between -4 and +3 dB, by pair."""
 
 Windows = Sequence[tuple[float | None, int, int]]
 

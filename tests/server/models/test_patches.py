@@ -30,7 +30,7 @@ def as_frames(latents):
 def test_facts_and_revision(backbone, tiny_folder, tmp_path):
     facts, folder = backbone.facts, tiny_folder("patches")
     assert (facts.layout, facts.sample_rate, facts.channels, facts.latent_hz) == ("patches", 16000, 1, 25.0)
-    assert (facts.fusion.low_db, facts.fusion.high_db) == (-6.0, 15.0)
+    assert (facts.fusion.low_db, facts.fusion.high_db) == (-9.0, 15.0)
     assert facts.guidance == 1.0 and facts.revision == folder_revision(folder)
     copy = shutil.copytree(folder, tmp_path / "copy")
     assert folder_revision(copy) == facts.revision
