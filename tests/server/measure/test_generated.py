@@ -11,12 +11,11 @@ from server.audio import Clip
 from server.measure import agreement, copies, judge, variety
 from server.measure.bench import Bench
 from server.measure.generated import Plan, generated
-from server.measure.mel_classifier import Lessons
 from server.measure.probes import of_row
 from server.models.embedded.corpus import Corpus
 
 PLAN = Plan(clips=2, seconds=1.0, steps=2)
-QUICK = judge.Plan(corpus_clips=2, through=1, test_clips=1, lessons=Lessons(steps=10, batch=8))
+QUICK = judge.Plan(corpus_clips=2, through=1, test_clips=1)
 CLASSES = {"rain", "flute", "drum", "drone"}
 
 

