@@ -1,8 +1,8 @@
 """The stages of the recipe as functions of their folders and budgets; `train` is their command line.
 
 A work folder holds, as the stages finish: `text_encoder/`, `tokenizer/`, `vae/` and `vae.pt`, `vocoder.pt`, `unet.pt`, for
-the waveform model `waveform/` with `codec.pt`, `vae/`, `text/` and `dit.pt`, the curves as `<stage>.jsonl`, and an empty
-`<stage>.done` for each stage of a `whole` run.
+the waveform model `waveform-training/` with `codec.pt`, `vae/`, `text/` and `dit.pt`, the curves as `<stage>.jsonl`, and an
+empty `<stage>.done` for each stage of a `whole` run.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from .loop import Settings, compact
 from .vocabulary import NAMES
 
 TRAINED = ("vae", "vocoder", "unet", "dit")
-WAVEFORM = "waveform"  # in the work folder, and the name of that model's folder beside the other's
+WAVEFORM = "waveform-training"  # in the work folder
 SIGMA_MIN = 0.05  # last noise of the waveform model's schedule: quiet lines are less than Stable Audio's 0.3 of a deviation
 
 
@@ -220,7 +220,7 @@ def whole(sources: Sources, minilm: Path, work: Path, out: Path, size: Size, bud
         part = replace(budget, minutes=budget.minutes * size.lessons[stage].share, anneal=True)
         once(stage, lambda stage=stage, part=part: train(stage, corpus, work, size, part, seed))
     say(f"{out}: {export(work, out):.1f} MB")
-    beside = out.parent / WAVEFORM
+    beside = out.parent / "waveform"
     say(f"{beside}: {export_waveform(work, beside):.1f} MB")
     once("bank", lambda: bank(corpus, work, out, out.parent / "mosaic", seed))
     credits(packed, out.parent / "credits.csv")

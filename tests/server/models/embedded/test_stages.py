@@ -48,7 +48,7 @@ def test_one_call_goes_from_recordings_to_a_model_and_does_nothing_twice(
     said: list[str] = []
 
     def run() -> None:
-        stages.whole(sources, bert_folder, tmp_path / "work", tmp_path / "weights", SIZE,
+        stages.whole(sources, bert_folder, tmp_path, tmp_path / "weights", SIZE,
                      stages.Budget(steps=1, device="cpu"), seed=3, workers=1, say=said.append)
 
     run()
