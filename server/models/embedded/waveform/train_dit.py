@@ -31,6 +31,7 @@ WINDOW = 640  # latent frames of the longest clip, 10.24 s
 DROP = 0.1  # share of items under the null prompt: no tokens at all, not even those of the times
 NOISY = 0.8  # times are drawn as a uniform number to this power: more of the noisy ones, where the class is decided
 LEVEL_WEIGHT = 4.0  # of a level in the error, where a line has 1: there are six times as many lines
+LOUDEST_OF = 3  # see `pieces`
 PROBES = (0.1, 0.3, 0.5, 0.7, 0.9)
 LISTEN_STEPS, GUIDANCE = 12, 3.0
 
@@ -46,7 +47,7 @@ class DitPlan:
     layers: int = 6
     width: int = 256
     frames: int = 80
-    whole_every: int = 6
+    whole_every: int = 3
     listen_every: int = 2000
     ear_steps: int = 400
 
@@ -158,6 +159,17 @@ class Listener:
         return {**found, "agreement": float((torch.cat(heard) == wanted).float().mean())}
 
 
+def pieces(latents: Tensor, frames: int, generator: torch.Generator) -> Tensor:
+    """A piece `[batch, 84, frames]` of each clip, the loudest of three: most of many a clip is silence."""
+    n, channels, whole = latents.shape
+    starts = torch.randint(0, whole - frames + 1, (n, LOUDEST_OF, 1), device=latents.device, generator=generator)
+    places = starts + torch.arange(frames, device=latents.device)
+    levels = latents[:, -N_BANDS:].float().mean(1)
+    chosen = levels[:, None].expand(-1, LOUDEST_OF, -1).gather(2, places).mean(2).argmax(1)
+    of_piece = places[torch.arange(n), chosen]
+    return latents.gather(2, of_piece[:, None].expand(-1, channels, -1)).float()
+
+
 def attention(device: torch.device) -> AbstractContextManager:
     """On a CPU, attention by plain products: for pieces this short a tenth of a step is saved, most of it going back."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
@@ -176,8 +188,7 @@ def descend(loop: Loop, network: Velocity, pools: Pools, told: Callable[[list[st
         frames = plan.frames if loop.step % plan.whole_every else whole
         count = max(1, batch * plan.frames // frames)  # a step costs the same either way
         rows = torch.randint(0, plan.pool.clips, (count,), device=loop.device, generator=generator)
-        start = int(torch.randint(0, whole - frames + 1, (1,), device=loop.device, generator=generator))
-        latents = pool.latents[rows, :, start:start + frames].float()
+        latents = pieces(pool.latents[rows], frames, generator)
         with attention(loop.device):
             loss = step_error(network, latents, states[rows], generator)
             optimiser.zero_grad(set_to_none=True)

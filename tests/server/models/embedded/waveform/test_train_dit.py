@@ -24,6 +24,7 @@ from server.models.embedded.waveform.train_dit import (
     error,
     generated,
     noised,
+    pieces,
     step_error,
     train_dit,
 )
@@ -63,6 +64,14 @@ def test_times_lean_to_the_noisy_and_a_tenth_is_told_nothing() -> None:
     step_error(network, torch.randn(2000, CHANNELS, 1), torch.ones(2000, 2, 128), torch.Generator().manual_seed(1))
     assert network.told.dropped.float().mean().item() == pytest.approx(DROP, abs=0.02)
     assert 0.53 < network.time.mean() < 0.58 and network.time.max() < 1
+
+
+def test_a_piece_is_the_loudest_of_three_and_a_whole_clip_is_itself() -> None:
+    latents = torch.arange(30.0).expand(50, CHANNELS, 30).clone()  # ever louder
+    found = pieces(latents, 4, torch.Generator().manual_seed(0))
+    assert found.shape == (50, CHANNELS, 4) and torch.equal(found[:, 0, 1:] - found[:, 0, :-1], torch.ones(50, 3))
+    assert 17 < found[:, 0, 0].mean() < 22  # one start would be at 13 on average
+    assert torch.equal(pieces(latents, 30, torch.Generator()), latents)
 
 
 def test_generation_under_a_perfect_velocity_of_silence_is_silence() -> None:
