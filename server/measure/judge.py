@@ -1,31 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The judge: which class does a clip sound like? Taught on recordings by sources that the model never learned from.
 
-It hears with networks that others trained (`listening`) and has five ears, each a `linear_classifier` of what they hear.
-The held-out recordings are divided into as many folds by source, class by class, and each ear is taught on all folds but
-its own, and on the corpus's split `judge` (recordings, instruments, voices and synthesis of sources and seeds that no
-network of the model has learned from), without which the abstract classes would have nothing to learn from. A real
-recording is judged by the ear that has not learned from its source; a generated clip by all, whose log-probabilities are
-averaged.
+It has four ears. The held-out recordings are divided into as many folds by source, class by class, and each ear is taught
+on all folds but its own, and on the corpus's split `judge` (recordings, instruments, voices and synthesis of sources and
+seeds that no network of the model has learned from), without which the abstract classes would have nothing to learn from. A
+real recording is judged by the ear that has not learned from its source; a generated clip by all, whose log-probabilities
+are averaged.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from server.audio import Clip
-from server.measure import lessons, linear_classifier, listening, probes
+from server.measure import ear, lessons, listening, mel_frames, probes
 from server.measure.bench import Bench, Finding
 from server.measure.held_out import Sound
-from server.measure.linear_classifier import LinearClassifier
+from server.measure.held_out_sources import NETWORKS
+from server.measure.mel_classifier import Course
 
-EARS = 5
+EARS = 4
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Plan:
     """`corpus_clips` per class to learn from; `through` clips per class that are also judged after the model's round trip;
     `test_clips` of the corpus's split test per class."""
 
-    corpus_clips: int = 40
+    corpus_clips: int = 60
     through: int = 3
     test_clips: int = 8
+    course: Course = field(default_factory=Course)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +44,13 @@ class Judge:
     """Class names in the order of the scores; the ears; per held-out hash, the ear that may judge it; how it hears."""
 
     names: list[str]
-    ears: tuple[LinearClassifier, ...]
+    ears: tuple[ear.Ear, ...]
     fold: dict[str, int]
     listen: listening.Listen
 
-    def scores(self, features: Tensor, sounds: Sequence[Sound | None] = ()) -> Tensor:
-        """Log-probabilities `[clips, classes]` of features; of the ear that may judge where `sounds` says what they are."""
-        each = torch.stack([ear(features).log_softmax(1) for ear in self.ears])
+    def scores(self, each: Tensor, sounds: Sequence[Sound | None] = ()) -> Tensor:
+        """Log-probabilities `[clips, classes]` of what `each` ear says `[ears, clips, classes]`: their mean, or the word of
+        the ear that may judge where `sounds` says what the clips are."""
         scores = each.mean(0)
         for row, sound in enumerate(sounds):
             if sound is not None:
@@ -58,7 +59,12 @@ class Judge:
 
     def of_clips(self, clips: Iterable[Clip], sounds: Sequence[Sound | None] = ()) -> Tensor:
         """`scores` of clips of any rate and length, a few at a time."""
-        return self.scores(listening.of_clips(self.listen, clips), sounds)
+        said = []
+        for some in listening.by(listening.AT_ONCE, clips):
+            audio = mel_frames.audio_of(some)
+            mels, features = mel_frames.mel_frames(audio), self.listen(audio)
+            said.append(torch.stack([one(mels, features) for one in self.ears]))
+        return self.scores(torch.cat(said, 1), sounds)
 
 
 def folds(sounds: Sequence[Sound], seed: int) -> dict[str, int]:
@@ -86,25 +92,19 @@ def judge_of(bench: Bench, plan: Plan | None = None) -> Judge:
     fold, listen = folds(sounds, bench.seed), listening.load(held_out.packages)
     path = bench.folder / f"judge-{_key(bench, plan, names, sounds)}.pt"
     if path.exists():
-        kept = torch.load(path, weights_only=True)
-        ears = tuple(LinearClassifier(state["mean"].shape[0], len(names)) for state in kept)
-        for ear, state in zip(ears, kept, strict=True):
-            ear.load_state_dict(state)
-            ear.requires_grad_(False)
-        return Judge(names, ears, fold, listen)
+        ears = [ear.from_state(state, len(names)) for state in torch.load(path, weights_only=True)]
+        return Judge(names, tuple(ears), fold, listen)
     taken = lessons.taken(bench, names, sounds, fold, plan.corpus_clips, listen)
-    targets = torch.tensor(taken.targets)
     taught = []
-    for ear in range(EARS):
-        bench.report(ear, EARS, "the judge learns")
-        counting = lessons.weights(taken.targets, taken.folds, ear)
-        taught.append(linear_classifier.teach(taken.features, targets, counting, len(names)))
-    torch.save([ear.state_dict() for ear in taught], path)
+    for which in range(EARS):
+        bench.report(which, EARS, "the judge learns")
+        taught.append(ear.teach(taken, which, len(names), replace(plan.course, seed=plan.course.seed + which)))
+    torch.save([one.state_dict() for one in taught], path)
     return Judge(names, tuple(taught), fold, listen)
 
 
 def _key(bench: Bench, plan: Plan, names: list[str], sounds: list[Sound]) -> str:
-    taught = (plan.corpus_clips, bench.seed, len(bench.need_corpus().items))
+    taught = (plan.corpus_clips, plan.course, bench.seed, len(bench.need_corpus().items))
     said = [str(taught), *names, *sorted(sound.sha256 for sound in sounds)]
     return hashlib.sha256(" ".join(said).encode()).hexdigest()[:12]
 
@@ -176,7 +176,8 @@ def lines(figures: dict) -> list[str]:
         made.append(f"| {name} | {shown} | " + " | ".join(f"{o['top1']:.0%}" if o else "" for o in others) + " |")
     taught = figures["learned_from"]
     made += ["", f"Chance is {figures['chance']:.1%}. Taught on {taught['held_out']} held-out recordings of "
-             f"{taught['sources']} sources, by folds, and {taught['corpus']} clips of the corpus's split judge."]
+             f"{taught['sources']} sources, by folds, and {taught['corpus']} clips of the corpus's split judge. It hears "
+             + "by " + " and ".join(f"{network.name} {network.version} ({network.licence})" for network in NETWORKS) + "."]
     if taught["licences"]:
         made += ["", "Held-out packages: " + ", ".join(f"{source} ({licence})" for source, licence
                                                        in taught["licences"].items()) + "."]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the judge learns from: held-out recordings and the corpus's split `judge`, as features, each also disturbed."""
+"""What the judge learns from: held-out recordings and the corpus's split `judge`, as mels and as features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from torch import Tensor
 from server.audio import Clip
 from server.measure import mel_frames, probes
 from server.measure.bench import Bench
-from server.measure.disturbances import disturbed
 from server.measure.held_out import Sound, trimmed
 from server.measure.listening import AT_ONCE, Listen, by
 from server.models.embedded.format import ITEM_SAMPLES
@@ -26,8 +25,10 @@ REAL_SHARE = 0.6  # of the lessons of a class that has held-out recordings
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """Features `[lessons, features]`; the index of each lesson's class, and of its fold, -1 for one of the corpus."""
+    """Mels `[lessons, frames, 64]`, some more frames than of a clip; features `[lessons, features]` of each lesson's first
+    5.12 s; the index of its class, and of its fold, -1 for one of the corpus."""
 
+    mels: Tensor
     features: Tensor
     targets: list[int]
     folds: list[int]
@@ -35,20 +36,19 @@ class Lessons:
 
 def taken(bench: Bench, names: Sequence[str], sounds: Sequence[Sound], fold: dict[str, int], per_class: int,
           listen: Listen) -> Lessons:
-    """Lessons from the recordings and from up to `per_class` clips of the corpus of each class, twice: as they are and
-    disturbed."""
+    """Lessons from the recordings and from up to `per_class` clips of the corpus of each class."""
     rows = probes.rows_of(bench.need_corpus(), "judge", per_class, bench.seed)
-    told = _told(bench, names, sounds, fold, rows)
-    generator = torch.Generator().manual_seed(bench.seed)
-    found: list[Tensor] = []
+    mels: list[Tensor] = []
+    features: list[Tensor] = []
     targets: list[int] = []
     folds: list[int] = []
-    for some in by(AT_ONCE, told):
+    for some in by(AT_ONCE, _told(bench, names, sounds, fold, rows)):
         audio = mel_frames.audio_of((clip for clip, _, _ in some), LONGER)
-        found += [listen(audio[:, :mel_frames.N_SAMPLES]), listen(disturbed(audio, generator))]
-        targets += [target for _, target, _ in some] * 2
-        folds += [which for _, _, which in some] * 2
-    return Lessons(torch.cat(found), targets, folds)
+        mels.append(mel_frames.mel_frames(audio))
+        features.append(listen(audio[:, :mel_frames.N_SAMPLES]))
+        targets += [target for _, target, _ in some]
+        folds += [which for _, _, which in some]
+    return Lessons(torch.cat(mels), torch.cat(features), targets, folds)
 
 
 def weights(targets: Sequence[int], folds: Sequence[int], ear: int) -> Tensor:
@@ -68,13 +68,12 @@ def weights(targets: Sequence[int], folds: Sequence[int], ear: int) -> Tensor:
 
 def _told(bench: Bench, names: Sequence[str], sounds: Sequence[Sound], fold: dict[str, int],
           rows: Sequence[int]) -> Iterator[tuple[Clip, int, int]]:
-    """Every lesson's clip, class and fold, in random order, so that any may be heard behind any other."""
+    """Every lesson's clip, class and fold."""
     corpus = bench.need_corpus()
     units: list[Sound | int] = [*sounds, *rows]
-    for number, index in enumerate(np.random.default_rng([bench.seed, 12]).permutation(len(units))):
+    for number, unit in enumerate(units):
         if number % AT_ONCE == 0:
             bench.report(number, len(units), "the judge listens to its lessons")
-        unit = units[index]
         if isinstance(unit, Sound):
             for clip in _stretches(unit):
                 yield clip, names.index(unit.class_name), fold[unit.sha256]

@@ -15,10 +15,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from server.audio import Clip
 from server.measure import soundnet, whisper
 from server.measure.bench import NotMeasured
-from server.measure.mel_frames import SECONDS, SPEC, audio_of
+from server.measure.mel_frames import SECONDS, SPEC
 
 Listen = Callable[[Tensor], Tensor]
 """Features `[clips, features]` of audio `[clips, N_SAMPLES]` at 32 kHz."""
@@ -36,11 +35,6 @@ def load(packages: Path) -> Listen:
                           f"`python -m server.measure.fetch {packages.parent}`.")
     networks = soundnet.load(packages / soundnet.FILE), whisper.load(packages / whisper.FILE, SECONDS)
     return lambda audio: torch.cat([network.of_audio(audio, SPEC.sample_rate) for network in networks], 1)
-
-
-def of_clips(listen: Listen, clips: Iterable[Clip]) -> Tensor:
-    """Features of clips of any rate and length, heard for 5.12 s as `mel_frames.audio_of` cuts or repeats them."""
-    return torch.cat([listen(audio_of(some)) for some in by(AT_ONCE, clips)])
 
 
 def by(count: int, items: Iterable[_T]) -> Iterator[list[_T]]:

@@ -21,6 +21,7 @@ from server.models.mel import log_mel
 POOL = 4
 SECONDS = 5.12
 N_SAMPLES = round(SECONDS * SPEC.sample_rate)
+N_FRAMES = N_SAMPLES // SPEC.hop // POOL
 _GAP_S = 0.25
 
 

@@ -15,6 +15,7 @@ from server.measure import (
     generated,
     judge,
     learn_gap,
+    mel_classifier,
     rebuild,
     speed,
     variety,
@@ -31,7 +32,7 @@ class Part:
 
 
 _FEW = generated.Plan(clips=2, seconds=2.0, steps=10)
-_HASTY_JUDGE = judge.Plan(corpus_clips=8, through=1, test_clips=2)
+_HASTY_JUDGE = judge.Plan(corpus_clips=8, through=1, test_clips=2, course=mel_classifier.Course(steps=30))
 
 PARTS: Mapping[str, Part] = {
     "rebuild": Part(rebuild, "Round trip", {"per_class": 1}),

@@ -23,7 +23,7 @@ from server.measure.onnx_weights import OnnxWeights
 
 FILE = f"{WHISPER.name}-{WHISPER.version}.tgz"
 RATE, HOP = 16000, 160
-N_FEATURES = 2 * 384
+N_FEATURES = 4 * 384
 
 _MEMBER = "package/models/Xenova/whisper-tiny/onnx/encoder_model_quantized.onnx"
 _BLOCKS = 2
@@ -45,11 +45,11 @@ class Whisper(nn.Module):
 
     @torch.no_grad()
     def forward(self, audio: Tensor) -> Tensor:
-        """Features `[clips, 768]` of audio `[clips, samples]` at 16 kHz: mean and deviation over time."""
+        """Features `[clips, 1536]` of audio `[clips, samples]` at 16 kHz: of each block mean and deviation over time."""
         audio = nn.functional.pad(audio, (0, max(0, self.n_frames * HOP - audio.shape[1])))[:, :self.n_frames * HOP]
         mels = self.extractor(list(audio.numpy()), sampling_rate=RATE, padding=False, truncation=False, return_tensors="pt")
-        hidden = self.encoder(mels["input_features"][:, :, :self.n_frames]).last_hidden_state
-        return torch.cat([hidden.mean(1), hidden.std(1, correction=0)], 1)
+        hidden = self.encoder(mels["input_features"][:, :, :self.n_frames], output_hidden_states=True).hidden_states[1:]
+        return torch.cat([part for block in hidden for part in (block.mean(1), block.std(1, correction=0))], 1)
 
     def of_audio(self, audio: Tensor, sample_rate: int) -> Tensor:
         """Features of audio `[clips, samples]` of any rate."""

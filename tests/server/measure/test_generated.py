@@ -11,11 +11,12 @@ from server.audio import Clip
 from server.measure import agreement, copies, judge, variety
 from server.measure.bench import Bench
 from server.measure.generated import Plan, generated
+from server.measure.mel_classifier import Course
 from server.measure.probes import of_row
 from server.models.embedded.corpus import Corpus
 
 PLAN = Plan(clips=2, seconds=1.0, steps=2)
-QUICK = judge.Plan(corpus_clips=2, through=1, test_clips=1)
+QUICK = judge.Plan(corpus_clips=2, through=1, test_clips=1, course=Course(steps=10, batch=8))
 CLASSES = {"rain", "flute", "drum", "drone"}
 
 

@@ -12,10 +12,10 @@ from server.measure import listening, mel_frames
 from server.measure.bench import Bench, NotMeasured
 from server.measure.held_out import Sound
 from server.measure.judge import EARS, Judge, Plan, folds, judge_of, measure
-from server.measure.linear_classifier import LinearClassifier
+from server.measure.mel_classifier import Course
 from server.measure.probes import of_row, of_sound, rows_of
 
-QUICK = Plan(corpus_clips=2, through=1, test_clips=2)
+QUICK = Plan(corpus_clips=2, through=1, test_clips=2, course=Course(steps=30, batch=8))
 
 
 def entry(name: str, source: str, number: int) -> Sound:
@@ -31,17 +31,11 @@ def test_sources_are_never_divided_and_every_ear_has_its_fold() -> None:
     assert folds(sounds, seed=1) == fold
 
 
-def ear(which: int) -> LinearClassifier:
-    """Hears class `which` whatever is played."""
-    made = LinearClassifier(1, 2).requires_grad_(False)
-    made.weigh.bias[which] = 5.0
-    return made
-
-
 def test_a_recording_is_judged_by_the_ear_that_has_not_heard_its_source() -> None:
     sounds = [entry("rain", "a", 0), entry("rain", "b", 0)]
-    judge = Judge(["rain", "dog"], (ear(0), ear(1)), {sounds[0].sha256: 0, sounds[1].sha256: 1}, lambda audio: audio[:, :1])
-    scores = judge.scores(torch.zeros(3, 1), [sounds[0], sounds[1], None])
+    judge = Judge(["rain", "dog"], (), {sounds[0].sha256: 0, sounds[1].sha256: 1}, lambda audio: audio)
+    each = torch.tensor([[-0.1, -3.0], [-3.0, -0.1]])[:, None].expand(2, 3, 2)  # one hears rain alone, one dogs alone
+    scores = judge.scores(each, [sounds[0], sounds[1], None])
     assert scores[:2].argmax(1).tolist() == [0, 1]
     assert scores[2, 0].item() == pytest.approx(scores[2, 1].item())  # both ears, who disagree
 
