@@ -15,7 +15,6 @@ from server.measure.lessons import Lessons, weights
 from server.measure.linear_classifier import LinearClassifier
 from server.measure.mel_classifier import MelClassifier
 
-
 MEL_SHARE = 0.3
 """What the classifier of mels counts for. From 0.2 to 0.4 hardly changes how often recordings are recognised."""
 
