@@ -5,14 +5,16 @@ import torch
 from diffusers import AutoencoderOobleck
 from torch import nn
 
+from server.models.components import building
 from server.models.idle_units import without_idle_units
 
 
 @torch.no_grad()
 def test_only_units_that_add_nothing_go_and_answers_stay_to_the_bit() -> None:
     torch.manual_seed(0)
-    network = AutoencoderOobleck(encoder_hidden_size=8, downsampling_ratios=[2, 4], channel_multiples=[1, 2],
-                                 decoder_channels=4, decoder_input_channels=4, audio_channels=2, sampling_rate=8000)
+    with building():
+        network = AutoencoderOobleck(encoder_hidden_size=8, downsampling_ratios=[2, 4], channel_multiples=[1, 2],
+                                     decoder_channels=4, decoder_input_channels=4, audio_channels=2, sampling_rate=8000)
     idle = network.decoder.block[0].res_unit2.conv2
     idle.weight_g.zero_()
     idle.bias.zero_()

@@ -14,6 +14,8 @@ import torch
 from diffusers import AutoencoderOobleck
 from torch import Tensor, nn
 
+from server.models.components import building
+
 from .companding import LARGEST, compressing, expanding, frequencies
 from .lapped import PAIR_WINDOW, Lapped, band_filters, deviation_of, level_window, mdct_basis, ruler, spreading_filters
 from .shape import (
@@ -52,11 +54,12 @@ LEVELS = 2 * N_LINES  # and the levels
 
 @torch.no_grad()
 def autoencoder(codec: Lapped) -> AutoencoderOobleck:
-    """The network: stereo, 32 kHz, 80 latent channels at 62.5 Hz."""
-    network = AutoencoderOobleck(
-        encoder_hidden_size=2 * CHANNELS, downsampling_ratios=list(STRIDES), channel_multiples=[1, 2, 1],
-        decoder_channels=DECODER_WIDTH, decoder_input_channels=CHANNELS, audio_channels=2, sampling_rate=SAMPLE_RATE,
-    )
+    """The network: stereo, 32 kHz, 84 latent channels at 62.5 Hz."""
+    with building():
+        network = AutoencoderOobleck(
+            encoder_hidden_size=2 * CHANNELS, downsampling_ratios=list(STRIDES), channel_multiples=[1, 2, 1],
+            decoder_channels=DECODER_WIDTH, decoder_input_channels=CHANNELS, audio_channels=2, sampling_rate=SAMPLE_RATE,
+        )
     for module in network.modules():
         if hasattr(module, "beta"):
             module.alpha.zero_()

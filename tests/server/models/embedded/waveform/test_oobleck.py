@@ -11,6 +11,7 @@ import torch
 from diffusers import AutoencoderOobleck
 from torch import Tensor
 
+from server.models.components import load_module
 from server.models.embedded.waveform.export import halve_exact
 from server.models.embedded.waveform.lapped import Lapped, deviation_of, raw_latents
 from server.models.embedded.waveform.oobleck import NOISY, autoencoder, curve, curve_fit
@@ -96,10 +97,9 @@ def test_the_curve_is_the_root_of_the_strength() -> None:
 
 @torch.no_grad()
 def test_it_survives_half_precision_and_the_disk(network: AutoencoderOobleck, codec: Lapped, tmp_path: Path) -> None:
-    autoencoder(codec).save_pretrained(tmp_path)
-    halve_exact(tmp_path)
+    halve_exact(autoencoder(codec)).save_pretrained(tmp_path)
     size = sum(file.stat().st_size for file in tmp_path.glob("*.safetensors"))
-    again = without_idle_units(AutoencoderOobleck.from_pretrained(tmp_path, torch_dtype=torch.float32))
+    again = without_idle_units(load_module(AutoencoderOobleck, tmp_path, "."))
     latents = codec.encode(sound())
     torch.testing.assert_close(again.decode(latents).sample, network.decode(latents).sample)
     assert size < 24e6
