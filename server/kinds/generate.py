@@ -32,7 +32,7 @@ class GenerateOptions(SamplerOptions):
     prompt: Prompt = Field("", description="What to hear, in words. Empty: whatever the model does unprompted.")
     seconds: float = Field(5.0, gt=0.1, le=600.0, description="Length in seconds; the model's window is the limit.")
     guidance: Weight = Field(
-        None, description="How strongly the prompt leads, 0 to 30; 1 is plain. Unset: what suits the model, mostly 4."
+        None, description="How strongly the prompt leads, 0 to 30; 1 is plain. Unset: what suits the model, 1 to 4."
     )
     adapter: PaletteEntry = Field(None, description="A palette entry to sound like; its prompt recalls it best.")
     raw_level: bool = Field(False, description="Leave the level as the model made it; off, the true peak is -3 dBTP.")

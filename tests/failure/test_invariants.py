@@ -61,8 +61,10 @@ async def test_damage_is_found(serve, tmp_path: Path) -> None:
 
 def test_a_surviving_process_is_found() -> None:
     mark = f"control-{os.getpid()}"
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=os.environ | {MARK: mark})
+    child = subprocess.Popen([sys.executable, "-c", "print(); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             env=os.environ | {MARK: mark})
     try:
+        assert child.stdout and child.stdout.readline()  # it runs: before, it may still have its parent's environment
         assert survivors(mark) == [child.pid]
     finally:
         child.communicate(b"\n")

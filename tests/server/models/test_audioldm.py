@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 from diffusers import AudioLDMPipeline
@@ -26,6 +28,11 @@ def pipeline(tiny_folder):
     pipe = AudioLDMPipeline.from_pretrained(tiny_folder("audioldm"), dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def test_the_prompt_leads_as_strongly_as_in_its_pipeline(backbone):
+    usual = inspect.signature(AudioLDMPipeline.__call__).parameters["guidance_scale"].default
+    assert backbone.facts.guidance == usual == 2.5
 
 
 @DEPRECATED
