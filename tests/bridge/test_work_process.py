@@ -49,7 +49,7 @@ def test_a_crash_is_one_sentence_with_its_last_words(run):
 
 
 def test_ctrl_c_lets_the_work_end_in_order(run, capsys):
-    code, _ = run("tell('ready')\n    try: time.sleep(60)\n    except KeyboardInterrupt: tell('say', text='kept'); raise",
+    code, _ = run("try: tell('ready'); time.sleep(60)\n    except KeyboardInterrupt: tell('say', text='kept'); raise",
                   on_event=lambda event: _thread.interrupt_main())
     assert code == INTERRUPTED
     assert capsys.readouterr().err.splitlines() == ["stopping ...", "kept"]
