@@ -35,19 +35,20 @@ def export(work: Path, out: Path) -> None:
     for name, net in load_trained(work).items():
         shutil.rmtree(out / name, ignore_errors=True)
         net.eval().half().save_pretrained(out / name, safe_serialization=True, max_shard_size=SHARD)
-        _forget_origin(out / name / "config.json")
+        forget_origin(out / name / "config.json")
     for name in TEXT:
         shutil.rmtree(out / name, ignore_errors=True)
         shutil.copytree(work / name, out / name)
     (out / "scheduler").mkdir(parents=True, exist_ok=True)
-    _write(out / "scheduler" / "scheduler_config.json", SCHEDULER)
-    _write(out / "model_index.json", INDEX)
+    write_json(out / "scheduler" / "scheduler_config.json", SCHEDULER)
+    write_json(out / "model_index.json", INDEX)
 
 
-def _forget_origin(config: Path) -> None:
+def forget_origin(config: Path) -> None:
     """Take the folder that a network was loaded from out of its config: it means nothing elsewhere."""
-    _write(config, {k: v for k, v in json.loads(config.read_text(encoding="utf-8")).items() if k != "_name_or_path"})
+    write_json(config, {k: v for k, v in json.loads(config.read_text(encoding="utf-8")).items() if k != "_name_or_path"})
 
 
-def _write(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict) -> None:
+    """A config file of a model folder, as people can read it."""
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

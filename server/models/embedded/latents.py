@@ -3,9 +3,11 @@
 Encoding a clip on a CPU costs more than a training step on it, so a pool is used several times before the next is made.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from server.models.mel import log_mel
 from .augment import Bank, Sampler
 from .format import SPEC
 
+P = TypeVar("P")
 Vectors = Callable[[list[str]], Tensor]  # prompts to text vectors [batch, width]
 
 
@@ -27,6 +30,10 @@ class PoolPlan:
     clips: int = 16384
     uses: int = 4
     chunk: int = 128
+
+    def number_at(self, step: int, batch: int) -> int:
+        """The number of the pool that a step of `batch` clips draws from."""
+        return step // max(1, self.clips * self.uses // batch)
 
 
 @dataclass(frozen=True)
@@ -50,26 +57,53 @@ class Encoded:
         return Encoded(self.latents[:, :, start:start + frames], self.vectors, self.heard)
 
 
-class Pools:
-    """Pool k is a function of (seed, k), so resuming finds the same one; the present pool is kept in `folder`."""
+class KeptPools(ABC, Generic[P]):
+    """Pool k is a function of (seed, k), so resuming finds the same one; the present pool is kept in `folder`.
 
-    def __init__(self, sampler: Sampler, bank: Bank, vae: AutoencoderKL, vectors: Vectors, plan: PoolPlan, seed: int,
-                 folder: Path | None = None) -> None:
-        self.sampler, self.bank, self.vae, self.vectors = sampler, bank, vae, vectors
-        self.plan, self.seed, self.folder = plan, seed, folder
+    kind: the dataclass of a pool, of tensors and lists.
+    """
+
+    kind: type[P]
+
+    def __init__(self, device: torch.device, folder: Path | None = None) -> None:
+        self.device, self.folder = device, folder
         self._index, self._pool = -1, None
 
-    def get(self, index: int, varied: bool = True) -> Encoded:
+    def get(self, index: int, varied: bool = True) -> P:
         """Pool number `index`, on the device."""
         if index != self._index:
-            self._pool, self._index = self._kept(index) or self._make(index, varied), index
+            self._pool, self._index = self._kept(index) or self._made(index, varied), index
         return self._pool
 
-    def _kept(self, index: int) -> Encoded | None:
+    @abstractmethod
+    def _make(self, index: int, varied: bool) -> P: ...
+
+    def _kept(self, index: int) -> P | None:
         path = self.folder and self.folder / f"pool-{index}.pt"
         if not path or not path.exists():
             return None
-        return Encoded(**torch.load(path, map_location=self.bank.device, weights_only=True))
+        return self.kind(**torch.load(path, map_location=self.device, weights_only=True))
+
+    def _made(self, index: int, varied: bool) -> P:
+        made = self._make(index, varied)
+        if self.folder:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for old in self.folder.glob("pool-*.pt"):
+                old.unlink()
+            torch.save(vars(made), self.folder / f"pool-{index}.pt")
+        return made
+
+
+class Pools(KeptPools[Encoded]):
+    """Clips encoded by the autoencoder, with the text tower's vectors."""
+
+    kind = Encoded
+
+    def __init__(self, sampler: Sampler, bank: Bank, vae: AutoencoderKL, vectors: Vectors, plan: PoolPlan, seed: int,
+                 folder: Path | None = None) -> None:
+        super().__init__(bank.device, folder)
+        self.sampler, self.bank, self.vae, self.vectors = sampler, bank, vae, vectors
+        self.plan, self.seed = plan, seed
 
     @torch.no_grad()
     def _make(self, index: int, varied: bool) -> Encoded:
@@ -83,10 +117,4 @@ class Pools:
             latents.append((posterior.mode().float() * self.vae.config.scaling_factor).half())
             vectors.append(self.vectors(draw.captions))
             heard.append(self.sampler.heard(draw, chunk))
-        made = Encoded(torch.cat(latents), torch.cat(vectors), torch.cat(heard).to(self.bank.device))
-        if self.folder:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for old in self.folder.glob("pool-*.pt"):
-                old.unlink()
-            torch.save(vars(made), self.folder / f"pool-{index}.pt")
-        return made
+        return Encoded(torch.cat(latents), torch.cat(vectors), torch.cat(heard).to(self.bank.device))

@@ -34,10 +34,6 @@ class UnetPlan:
     listen_every: int = 1000
     per_class: int = 2
 
-    def pool_at(self, step: int, batch: int) -> int:
-        """The number of the pool that a step of `batch` clips draws from."""
-        return step // max(1, self.pool.clips * self.pool.uses // batch)
-
 
 @dataclass(frozen=True)
 class Target:
@@ -119,7 +115,7 @@ def descend(loop: Loop, pools: Pools, null: Tensor, plan: UnetPlan, listener: Li
     unet, optimiser = loop.nets["unet"], loop.optimisers["all"]
     aim, clips, batch_size = target(loop.device), plan.pool.clips, loop.settings.batch
     for _, generator in loop.steps():
-        pool = pools.get(plan.pool_at(loop.step, batch_size))
+        pool = pools.get(plan.pool.number_at(loop.step, batch_size))
         batch = pool.at(torch.randint(0, clips, (batch_size,), device=loop.device, generator=generator))
         batch = batch if loop.step % plan.whole_every == 0 else batch.piece(plan.frames, generator)
         loss = step_error(unet, batch, null, aim, generator)
@@ -152,7 +148,7 @@ def train_unet(corpus: Corpus, work: Path, settings: Settings, plan: UnetPlan, c
     few = min(64, plan.pool.clips)
     held_out = pools_of("test", Mixing(0.2, 0, 0), PoolPlan(few, 1, few), 1).get(0, varied=False)
     null = vectors([""])
-    first = pools.get(plan.pool_at(loop.step, settings.batch))
+    first = pools.get(plan.pool.number_at(loop.step, settings.batch))
     averaged = make_unet(channels).to(device).eval()
     listener = Listener(averaged, held_out, taught(first, settings.seed), directions(first), null, target(device),
                         plan.per_class)

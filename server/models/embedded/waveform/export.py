@@ -4,7 +4,6 @@ The work folder holds `text/` (`text_states`), `vae/` (a diffusers folder), `dit
 with the averages of `dit` and of `projection`.
 """
 
-import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from server.models.components import load_module
 
+from ..export import forget_origin, write_json
 from ..loop import averaged_state
 from .projection import make_projection
 from .text_states import TextStates
@@ -50,7 +50,7 @@ def export(work: Path, out: Path, sigma_min: float) -> None:
         # The autoencoder is written, not learned, and adds up large numbers that cancel: it must not be rounded.
         small = halve_exact(net) if name == "vae" else net.half()
         small.eval().save_pretrained(out / name, max_shard_size=SHARD)
-        _forget_origin(out / name / "config.json")
+        forget_origin(out / name / "config.json")
     for name in ("text_encoder", "tokenizer"):
         _fresh(out / name)
         shutil.copytree(work / "text" / name, out / name, dirs_exist_ok=True)
@@ -58,7 +58,7 @@ def export(work: Path, out: Path, sigma_min: float) -> None:
         sigma_min=sigma_min, sigma_max=LARGEST_SIGMA, sigma_data=1.0, sigma_schedule="exponential",
         prediction_type="v_prediction", solver_type="midpoint", solver_order=2,
     ).save_pretrained(_fresh(out / "scheduler"))
-    _write(out / "model_index.json", INDEX)
+    write_json(out / "model_index.json", INDEX)
 
 
 def halve_exact(net: nn.Module) -> nn.Module:
@@ -78,12 +78,3 @@ def _fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
-
-
-def _forget_origin(config: Path) -> None:
-    """Take the folder that a network was loaded from out of its config: it means nothing elsewhere."""
-    _write(config, {k: v for k, v in json.loads(config.read_text(encoding="utf-8")).items() if k != "_name_or_path"})
-
-
-def _write(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

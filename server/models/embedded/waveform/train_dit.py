@@ -179,11 +179,11 @@ def descend(loop: Loop, network: Velocity, pools: Pools, told: Callable[[list[st
             listener: Listener | None) -> None:
     """Run the loop's steps."""
     optimiser, batch, index, states = loop.optimisers["all"], loop.settings.batch, -1, None
-    per_pool = max(1, plan.pool.clips * plan.pool.uses // batch)
     for _, generator in loop.steps():
-        pool = pools.get(loop.step // per_pool)
-        if loop.step // per_pool != index:
-            index, states = loop.step // per_pool, told(pool.captions)
+        number = plan.pool.number_at(loop.step, batch)
+        pool = pools.get(number)
+        if number != index:
+            index, states = number, told(pool.captions)
         whole = pool.latents.shape[2]
         frames = plan.frames if loop.step % plan.whole_every else whole
         count = max(1, batch * plan.frames // frames)  # a step costs the same either way
@@ -228,7 +228,8 @@ def train_dit(corpus: Corpus, work: Path, settings: Settings, plan: DitPlan, mix
     pools = pools_of("train", mixing, plan.pool, settings.seed, work / "pools")
     few = min(64, plan.pool.clips)
     held_out = pools_of("test", Mixing(0.2, 0, 0), PoolPlan(few, 1, few), 1).get(0, varied=False)
-    listener = Listener(network().eval(), held_out, told(held_out.captions), _ear(pools.get(0), text, plan.ear_steps),
+    first = pools.get(plan.pool.number_at(loop.step, settings.batch))
+    listener = Listener(network().eval(), held_out, told(held_out.captions), _ear(first, text, plan.ear_steps),
                         told([corpus.names[k] for k in sorted(corpus.classes)]), plan.frames)
     descend(loop, trained, pools, told, plan, listener)
     return loop
