@@ -93,8 +93,16 @@ def _options(route: Route, values: Sequence[Any]) -> dict[str, Any]:
     for name, group in groups.items():
         if not group:
             raise InvalidOption(f"@{name} has no value; give one after it.")
-    joined = {name: group[0] if len(group) == 1 else " ".join(map(as_text, group)) for name, group in groups.items()}
-    return {name: value for name, value in joined.items() if value != ""}
+    several = {option.name for option in route.options if option.several}
+    joined = {name: _joined(group, name in several) for name, group in groups.items()}
+    return {name: value for name, value in joined.items() if value not in ("", [""])}
+
+
+def _joined(group: list[Any], apart: bool) -> Any:
+    """The values behind one @name as one value: a list of texts where each stands by itself, else one text."""
+    if apart:
+        return [as_text(value) for value in group]
+    return group[0] if len(group) == 1 else " ".join(map(as_text, group))
 
 
 def _is_key(value: Any) -> bool:

@@ -176,13 +176,15 @@ class Desk:
 def _ask(call: Call, root: Path) -> Ask:
     """What a render call asks for. Names must stay names: a path from another program is a hole."""
     assert call.route.kind is not None
-    roles = [spec.role for spec in find_kind(call.route.kind).inputs]
-    names = {role: str(call.values[role]) for role in roles if call.values.get(role)}
+    inputs = find_kind(call.route.kind).inputs
+    given = {spec.role: (call.options if spec.flag else call.values).get(spec.role) for spec in inputs}
+    names = {role: as_text(name) for role, name in given.items() if name}
     extra = {name: call.options[name] for name in _ASK_OPTIONS if name in call.options}
     for name in ("preset", "chain", "pre"):
         if name in extra and ("/" in str(extra[name]) or "." in str(extra[name])):
             raise InvalidOption(f"@{name} takes the name of a preset, not a path: {extra[name]!r}.")
-    options = {name: value for name, value in call.options.items() if name not in _ASK_OPTIONS}
+    other = {*_ASK_OPTIONS, *(spec.role for spec in inputs if spec.flag)}
+    options = {name: value for name, value in call.options.items() if name not in other}
     return Ask(call.route.kind, {role: resolve(root, name) for role, name in names.items()}, names,
                _as_texts(call.route.kind, options), **extra)
 

@@ -19,6 +19,9 @@ from server.audio import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, read_he
 from server.errors import InvalidInput, InvalidOption
 from server.kinds import find_kind
 
+MAX_FILE_BYTES = 256 * 2**20
+"""Of an input that is not audio."""
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -92,6 +95,9 @@ def _chain(name: str | None, of_preset: Chain | None, home: Path | None) -> Chai
 
 def _check_clip(ask: Ask, role: str, path: Path) -> None:
     name = ask.names.get(role, str(path))
+    if not find_kind(ask.kind).input(role).is_audio:
+        _check_file(path, name)
+        return
     header = read_header(path, name=name)
     limit_s = find_kind(ask.kind).max_input_s
     if header.channels > MAX_CHANNELS:
@@ -99,6 +105,14 @@ def _check_clip(ask: Ask, role: str, path: Path) -> None:
                            "or mono first.")
     if header.duration_s > limit_s:
         raise InvalidInput(f"{name} is {header.duration_s:.1f} s long; {ask.kind} takes at most {limit_s:g} s. Cut it.")
+
+
+def _check_file(path: Path, name: str) -> None:
+    if not path.is_file():
+        raise InvalidInput(f"{name}: there is no such file. Check the name.")
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise InvalidInput(f"{name} has {size / 2**20:.0f} MiB; at most {MAX_FILE_BYTES >> 20} are allowed.")
 
 
 def _start(ask: Ask) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from server.errors import InvalidOption
 from server.kinds import KINDS, find_kind
-from server.kinds.base import Kind, nearest
+from server.kinds.base import Kind, nearest, repeats
 
 PROFILE = 1
 PREFIX = f"/athanor/v{PROFILE}"
@@ -34,10 +34,11 @@ class Argument:
 
 @dataclass(frozen=True)
 class Option:
-    """A value named by `@name` after the fixed arguments."""
+    """A value named by `@name` after the fixed arguments; `several`: each value behind it is an entry of its own."""
 
     name: str
     meaning: str
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ REQUEST = Argument("request", "s", "id of this request, chosen by you; the answe
 JOB_NAME = Argument("job", "s", "job id, or the request id that started it")
 CLIENT = Option("client", "name of the client that asks, where each message comes from another port (oscsend)")
 
+_FILE_NAME = "file name under the import root."
 RENDER_OPTIONS = (
     Option("preset", "preset of this kind; its options and plugins hold where the message says nothing"),
     Option("chain", "plugin chain for every result, after the render"),
@@ -113,12 +115,13 @@ ACK = Route(f"{PREFIX}/job/ack", "acknowledge", "Say that you have seen how a jo
 
 def render_route(kind: Kind) -> Route:
     """The route of a job kind: its inputs as file names, its options as @name value."""
-    inputs = tuple(Argument(spec.role, "s", f"file name under the import root. {spec.help}", spec.required)
-                   for spec in kind.inputs)
-    options = tuple(Option(name, f"{field.description} {_allowed(field)}") for name, field in
-                    kind.options.model_fields.items())
-    return Route(f"{PREFIX}/render/{kind.name}", "render", kind.help, (REQUEST, *inputs),
-                 (Argument("job", "s", "job id"),), options + RENDER_OPTIONS, kind.name)
+    placed = tuple(Argument(spec.role, "s", f"{_FILE_NAME} {spec.help}", spec.required)
+                   for spec in kind.inputs if not spec.flag)
+    named = tuple(Option(spec.role, f"{_FILE_NAME} {spec.help}") for spec in kind.inputs if spec.flag)
+    options = tuple(Option(name, f"{field.description} {_allowed(field)}", repeats(field) == "text")
+                    for name, field in kind.options.model_fields.items())
+    return Route(f"{PREFIX}/render/{kind.name}", "render", kind.help, (REQUEST, *placed),
+                 (Argument("job", "s", "job id"),), named + options + RENDER_OPTIONS, kind.name)
 
 
 def _allowed(field: FieldInfo) -> str:
@@ -201,8 +204,9 @@ back to the port that the request came from, or to the `reply_port` of `hello`. 
 - **Types** sent are only `i`, `f` and `s`, at most 1024 bytes in a message. Ids are texts. Any of the three is accepted
   where it reads as what is asked for (Pure Data has floats only). A position in samples that matters is also sent as
   decimal text, because a float counts exactly only to 16777216 (5 min 49 s at 48 kHz).
-- **Options** follow the fixed arguments, Max-style: `@name value`. Several values are joined: `@snr_db -12 -6`. Yes and
-  no are 1 and 0; an empty text means "not set". An option that does not exist is refused, and the nearest one named.
+- **Options** follow the fixed arguments, Max-style: `@name value`. Several values are joined: `@snr_db -12 -6`; where each
+  is a text of its own, quote it: `@stem cello "dog barking"`. Stretches of time are texts: `@select 1.0:2.5`. Yes and no
+  are 1 and 0; an empty text means "not set". An option that does not exist is refused, and the nearest one named.
 - **Every request is answered exactly once**, by `{OK}` or `{ERROR}`, with your request id first and the
   address second. Sending the same request again is safe: it gets the same answer and nothing is rendered twice. An
   id is in use until the end of its job is acknowledged. Unique ones are a counter behind the `session` that `hello` gives.

@@ -147,6 +147,9 @@ class Session:
 
     async def _place(self, entry: Entry) -> Entry:
         """post -> placed."""
+        for path, reference in stages.data_results(entry):
+            await asyncio.to_thread(stages.make_folder, path.parent)
+            await self.ask(lambda client, path=path, digest=reference["digest"]: client.fetch(digest, path))
         placed = []
         for index, (name, reference) in enumerate(stages.audio_results(entry)):
             finished = await self._finished(entry, index)

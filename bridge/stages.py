@@ -22,6 +22,8 @@ from server.errors import AthanorError, StorageError
 from server.kinds import find_kind
 
 AUDIO = "audio/wav"
+PALETTE_ROLE = "adapter"
+ENDINGS = {"application/x-safetensors": ".safetensors", "application/json": ".json", "image/png": ".png"}
 _LEFT_BEHIND_S = 7 * 86400.0
 OnPlugin = Callable[[int, int, str], None]
 
@@ -31,17 +33,19 @@ def take_in(request: RenderRequest, folder: Path, on_plugin: OnPlugin) -> tuple[
 
     Returns:
         role -> file to upload (the clip itself where there is no chain), and the journal's description of the sources.
+        A file that is not audio goes as it is.
 
     Raises:
         InvalidInput: a clip that cannot be used. PluginFailed, PluginTimeout: the chain. JobCancelled: by `on_plugin`.
     """
     files, sources = {}, []
     for role, path in request.inputs.items():
-        name = request.names[role]
+        name, files[role] = request.names[role], path
+        if not find_kind(request.kind).input(role).is_audio:
+            continue
         clip = read_clip(path, limit_s=find_kind(request.kind).max_input_s, name=name)
         sources.append(SourceClip(role=role, file=name, sample_rate=clip.sample_rate, length_samples=clip.n_samples,
                                   channels=clip.channels, checksum=checksum(path)).model_dump())
-        files[role] = path
         if request.pre is not None:
             make_folder(folder)
             files[role] = folder / f"pre-{role}.wav"
@@ -78,16 +82,25 @@ def put_in_place(entry: Entry, reference: dict[str, Any], finished: Path, name: 
         start=decide_start(request.requested_start(rate), source.get("bext_samples"), rate),
         description=str(request.options.get("prompt", "")), sources=clips, history=source.get("history", ""),
     )
-    made_of = [Path(original).stem for original in request.names.values()] or [str(request.options.get("prompt", ""))]
-    path = request.out / f"{result_stem(made_of, name, entry.job_id)}.wav"
-    placement = place(clip, path, reference["role"], origin, _provenance(request, reference))
+    path = request.out / f"{_stem(entry, name)}.wav"
+    placement = place(clip, path, reference["role"], origin, _provenance(entry, reference))
     return {"file": str(path), "record": str(record_path(path)), "placement": placement.model_dump(mode="json")}
 
 
-def _provenance(request: RenderRequest, reference: dict[str, Any]) -> dict[str, Any]:
-    chains = {"pre": request.pre, "post": request.post}
-    return {"kind": request.kind, **reference["provenance"],
-            **{name: chain.model_dump(mode="json") for name, chain in chains.items() if chain is not None}}
+def _stem(entry: Entry, name: str) -> str:
+    """The name, without its ending, of a result's file."""
+    request = entry.request
+    heard = [role for role in request.inputs if find_kind(request.kind).input(role).is_audio]
+    made_of = [Path(request.names[role]).stem for role in heard] or [str(request.options.get("prompt", ""))]
+    return result_stem(made_of, name, entry.job_id)
+
+
+def _provenance(entry: Entry, reference: dict[str, Any]) -> dict[str, Any]:
+    chains = {"pre": entry.request.pre, "post": entry.request.post}
+    beside = {result["role"]: path.name for path, result in data_results(entry)}
+    return {"kind": entry.request.kind, **reference["provenance"],
+            **{name: chain.model_dump(mode="json") for name, chain in chains.items() if chain is not None},
+            **({"files": beside} if beside else {})}
 
 
 def audio_results(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
@@ -98,6 +111,16 @@ def audio_results(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
             taken = reference["name"] in found
             found[f"{reference['name']}_{len(found) + 1}" if taken else reference["name"]] = reference
     return list(found.items())
+
+
+def data_results(entry: Entry) -> list[tuple[Path, dict[str, Any]]]:
+    """The results that are files of another kind, each with the path where it is kept beside the sounds.
+
+    A palette entry is none of them: it stays where the server is.
+    """
+    kept = [result for result in entry.results if result["media"] != AUDIO and result["role"] != PALETTE_ROLE]
+    return [(entry.request.out / f"{_stem(entry, result['name'])}{ENDINGS.get(result['media'], '.bin')}", result)
+            for result in kept]
 
 
 def clear(folder: Path) -> None:

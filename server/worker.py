@@ -23,6 +23,7 @@ from server.audio import read_clip, wav_bytes
 from server.blobs import write_durable
 from server.errors import AthanorError, JobCancelled, JobFailed, ModelUnavailable, OutOfMemory, StorageError
 from server.kinds import find_kind
+from server.methods.cache import Cache
 from server.methods.context import Context, Output, Progress
 from server.protocol import canonical_json
 from server.supervisor import DEVICE_FAULT
@@ -47,6 +48,7 @@ class Worker:
     def __init__(self, bootstrap: link.Bootstrap, line: Line) -> None:
         self._bootstrap, self._line = bootstrap, line
         self._pool: ModelPool | None = None
+        self._cache = Cache()
 
     def serve(self) -> None:
         """Until told to stop."""
@@ -100,7 +102,9 @@ class Worker:
     def _perform(self, run: link.Run) -> list[link.Product]:
         kind = find_kind(run.kind)
         options = kind.parse(run.options, frozenset(run.inputs))
-        clips = {role: read_clip(path, limit_s=kind.max_input_s, name=role) for role, path in run.inputs.items()}
+        audio = {role: path for role, path in run.inputs.items() if kind.input(role).is_audio}
+        clips = {role: read_clip(path, limit_s=kind.max_input_s, name=role) for role, path in audio.items()}
+        files = {role: Path(path) for role, path in run.inputs.items() if role not in audio}
         with ExitStack() as held:
 
             def backbone(name: str) -> Backbone:
@@ -109,7 +113,7 @@ class Worker:
 
             context = Context(
                 job_id=run.job_id, digests=run.digests, palette_dir=Path(self._bootstrap.palette), attempt=run.attempt,
-                backbone=backbone, on_step=self._line.on_step)
+                backbone=backbone, on_step=self._line.on_step, files=files, cache=self._cache)
             outputs = methods.run(kind.name, clips, options, context)
         self._line.on_step(Progress(0, len(outputs), "storing"))
         return self._store(run, outputs)

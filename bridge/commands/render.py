@@ -7,12 +7,12 @@ import argparse
 import asyncio
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic.fields import FieldInfo
 
 from server.kinds import KINDS, find_kind
-from server.kinds.base import Kind
+from server.kinds.base import InputSpec, Kind, repeats
 
 if TYPE_CHECKING:
     from bridge.journal import Entry
@@ -31,11 +31,18 @@ def add(commands: argparse._SubParsersAction) -> None:
         command = add_command(commands, kind.name, "render:run", kind.help if kind.name in KINDS else "")
         command.set_defaults(kind=kind.name)
         for spec in kind.inputs:
-            command.add_argument(spec.role, type=Path, metavar=spec.role.upper(), help=spec.help,
-                                 nargs=None if spec.required else "?")
+            _add_input(command, spec)
         for name, field in kind.options.model_fields.items():
             _add_option(command, kind, name, field)
         _add_bridge_options(command)
+
+
+def _add_input(command: argparse.ArgumentParser, spec: InputSpec) -> None:
+    if spec.flag:
+        command.add_argument(f"--{spec.role.replace('_', '-')}", dest=spec.role, type=Path, metavar="FILE", help=spec.help)
+    else:
+        command.add_argument(spec.role, type=Path, metavar=spec.role.upper(), help=spec.help,
+                             nargs=None if spec.required else "?")
 
 
 def _add_option(command: argparse.ArgumentParser, kind: Kind, name: str, field: FieldInfo) -> None:
@@ -47,13 +54,18 @@ def _add_option(command: argparse.ArgumentParser, kind: Kind, name: str, field: 
     flag, dest = f"--{name.replace('_', '-')}", f"option_{name}"
     if field.annotation is bool:
         command.add_argument(flag, dest=dest, action=argparse.BooleanOptionalAction, help=help)
+    elif repeats(field):
+        command.add_argument(flag, dest=dest, metavar=_metavar(name, field), action="append",
+                             help=f"{help} May be repeated.")
     else:
         command.add_argument(flag, dest=dest, metavar=_metavar(name, field), help=help)
 
 
 def _metavar(name: str, field: FieldInfo) -> str:
-    if get_origin(field.annotation) is tuple:
+    if field.annotation == tuple[float, ...]:
         return "N[,N...]"
+    if many := repeats(field):
+        return {"text": "TEXT", "span": "START:END"}[many]
     choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, (str, int))]
     return "|".join(choice for choice in choices if choice) or {"prompt": "TEXT", "name": "NAME"}.get(name, "N")
 
@@ -122,6 +134,7 @@ async def _render(request: RenderRequest, output: Output) -> int:
 def _tell(entry: Entry, output: Output) -> int:
     from bridge.cli import FAILED, INTERRUPTED, OK
     from bridge.journal import Stage
+    from bridge.stages import PALETTE_ROLE, data_results
 
     if entry.stage is Stage.CANCELLED:
         output.event("cancelled", job=entry.job_id)
@@ -132,13 +145,22 @@ def _tell(entry: Entry, output: Output) -> int:
         output.event("failed", job=entry.job_id, **entry.error)
         output.say(f"athanor: {entry.error['message']}")
         return FAILED
+    warnings: dict[str, None] = {}
     for placed in entry.placed:
         output.event("result", job=entry.job_id, **placed)
         output.result(placed["file"])
-        remark = in_words(placed["placement"]["provenance"])
+        provenance = placed["placement"]["provenance"]
+        warnings |= dict.fromkeys(provenance.get("warnings", ()))
+        remark = in_words(provenance)
         if remark and not output.as_json:
             output.say(f"  {remark}")
-    for name in (result["name"] for result in entry.results if result["role"] == "adapter"):
+    for warning in warnings:
+        output.event("warning", job=entry.job_id, message=warning)
+        output.say(f"warning: {warning}")
+    for path, result in data_results(entry):
+        output.event("file", job=entry.job_id, role=result["role"], file=str(path))
+        output.result(str(path))
+    for name in (result["name"] for result in entry.results if result["role"] == PALETTE_ROLE):
         output.event("palette", job=entry.job_id, name=name)
         output.say(f"learned {name!r}. Lead with it: athanor fuse ORIGINAL --reference learn --adapter {name} --prompt "
                    f"\"{entry.request.options['prompt']}\"")

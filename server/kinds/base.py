@@ -7,11 +7,13 @@ A kind is defined once, here; the command line, the wire, OSC, presets and the d
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from server.errors import InvalidInput, InvalidOption
 
@@ -36,6 +38,37 @@ def _numbers(value: Any) -> Any:
     return (value,) if isinstance(value, (int, float)) else value
 
 
+def _texts(value: Any) -> Any:
+    """Several texts as one, "cello | dog barking"; or a list of them."""
+    return tuple(part.strip() for part in value.split("|") if part.strip()) if isinstance(value, str) else value
+
+
+def _spans(value: Any) -> Any:
+    """Stretches of time as one text, "1.0:1.8, 4:5"; or a list of such texts, or of pairs of seconds."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, Iterable):
+        return value
+    pairs: list[Any] = []
+    for part in parts:
+        pairs += map(_pair, part.replace(",", " ").split()) if isinstance(part, str) else [part]
+    return tuple(pairs)
+
+
+def _pair(text: str) -> tuple[float, float]:
+    try:
+        start_s, end_s = map(float, text.split(":"))
+    except ValueError:
+        raise ValueError(f"{text!r} is not a stretch of time; write START:END in seconds, as in 1.0:1.8") from None
+    return start_s, end_s
+
+
+def _span(value: tuple[float, float]) -> tuple[float, float]:
+    start_s, end_s = value
+    if not 0.0 <= start_s < end_s < math.inf:
+        raise ValueError(f"the stretch {start_s:g}:{end_s:g} does not begin at 0 s or later and end after that")
+    return value
+
+
 def _whole_number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
@@ -44,6 +77,9 @@ Order = Annotated[Literal[1, 2, 3], BeforeValidator(_whole_number)]
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
 Seed = Annotated[Annotated[int, Field(ge=0, le=2**31 - 1)] | None, BeforeValidator(empty_is_none)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers)]
+Texts = Annotated[tuple[Prompt, ...], BeforeValidator(_texts)]
+Spans = Annotated[tuple[Annotated[tuple[float, float], AfterValidator(_span)], ...], BeforeValidator(_spans)]
+"""Stretches of time, (start, end) in seconds of the clip."""
 
 
 class ModelOptions(Options):
@@ -57,11 +93,17 @@ class ModelOptions(Options):
 
 @dataclass(frozen=True)
 class InputSpec:
-    """A clip that a job takes. `role` is its name on the wire; a conditional one is checked by the kind's `check`."""
+    """A clip that a job takes. `role` is its name on the wire; a conditional one is checked by the kind's `check`.
+
+    flag: named (`--room FILE`, `@room name`) instead of standing in its place. is_audio: false for a file that only the
+    method can read; it is not listened to on its way and no plugin runs over it.
+    """
 
     role: str
     help: str
     required: bool = True
+    flag: bool = False
+    is_audio: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,6 +123,14 @@ class Prerequisite:
     options: Mapping[str, Any]
     inputs: Mapping[str, str]
     palette_entry: str
+
+
+def repeats(field: FieldInfo) -> Literal["text", "span"] | None:
+    """What an option holds several of, each of which a person gives by itself (`--stem cello --stem oboe`); else None."""
+    item = next(iter(get_args(field.annotation)), None) if get_origin(field.annotation) is tuple else None
+    if get_origin(item) is Annotated:
+        return "text" if get_args(item)[0] is str else "span"
+    return None
 
 
 def _no_check(options: Any, roles: frozenset[str]) -> None:
@@ -133,6 +183,10 @@ class Kind:
             self._check_roles(roles)
             self.check(parsed, roles)
         return parsed
+
+    def input(self, role: str) -> InputSpec:
+        """The input of that role."""
+        return next(spec for spec in self.inputs if spec.role == role)
 
     def check_partial(self, options: Mapping[str, Any]) -> None:
         """Check options of which required ones may be missing, as a preset's. Raises InvalidOption as `parse` does."""

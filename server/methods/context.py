@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from server.audio import Clip
+from server.methods.cache import Cache
 
 if TYPE_CHECKING:
     from server.models.base import Backbone
@@ -35,6 +36,8 @@ class Context:
         backbone: loads a model by name (or returns the resident one).
         on_step: called with `Progress` before each step; raises JobCancelled to stop.
         attempt: 1, or 2 after a worker was lost.
+        files: the inputs that are not audio, by role.
+        cache: what earlier jobs of this worker left; empty at first.
     """
 
     job_id: str
@@ -43,6 +46,8 @@ class Context:
     backbone: Callable[[str], Backbone]
     on_step: Callable[[Progress], None]
     attempt: int = 1
+    files: Mapping[str, Path] = field(default_factory=dict)
+    cache: Cache = field(default_factory=Cache)
 
     def seed(self, asked: int | None) -> int:
         """The seed asked for, else one derived from the job id: the same on every attempt."""

@@ -27,7 +27,8 @@ from server.errors import InvalidOption
 from server.kinds.fuse import FuseOptions, learned_entry
 from server.methods import adapters
 from server.methods.balance import MAX_RENDERS, find_balance
-from server.methods.context import Context, Output, Progress
+from server.methods.context import Context, Output
+from server.methods.count import Counter
 from server.methods.fitting import Fitted, bandwidth_hz, fit, fit_to, unfit
 from server.methods.lead import Lead, Stepper, from_noise, from_reference
 from server.methods.likeness import Likeness, likeness
@@ -38,19 +39,6 @@ from server.sampling.invert import constant_inversion
 from server.sampling.levels import Levels
 from server.sampling.noise import KeyedNoise
 from server.sampling.solve import State
-
-
-@dataclass
-class Counter:
-    """Network evaluations of one item, done and planned; every one is a place to show progress and to cancel."""
-
-    context: Context
-    planned: int = 0
-    done: int = 0
-
-    def __call__(self, phase: str, evaluations: int) -> None:
-        self.context.on_step(Progress(self.done, max(self.planned, self.done + evaluations), phase))
-        self.done += evaluations
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bridge.arguments import parse, request_id_of
 from bridge.packets import Message
-from bridge.routes import HELLO, PING, PREFIX, ROUTES, STATUS
+from bridge.routes import HELLO, PING, PREFIX, ROUTES, STATUS, Argument, Option, Route
 from server.errors import InvalidOption
 
 FUSE = ROUTES[f"{PREFIX}/render/fuse"]
@@ -34,6 +34,14 @@ def test_numbers_for_texts_are_read_as_pure_data_means_them():
 def test_several_values_of_an_option_are_joined():
     call = fuse("1", "a", "b", "@snr_db", -12.0, -6.5, "@prompt", "glass", "bells", 5.0)
     assert call.options == {"snr_db": "-12 -6.5", "prompt": "glass bells 5"}
+
+
+def test_texts_that_stand_by_themselves_stay_apart():
+    route = Route("/r", "render", "", (Argument("request", "s", ""),), options=(Option("stem", "", several=True),))
+    assert parse(route, Message("/r", ("1", "@stem", "cello", "dog barking", 808.0))).options == {
+        "stem": ["cello", "dog barking", "808"]}
+    assert parse(route, Message("/r", ("1", "@stem", "cello"))).options == {"stem": ["cello"]}
+    assert parse(route, Message("/r", ("1", "@stem", ""))).options == {}
 
 
 def test_an_empty_text_leaves_an_option_unset():

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from server.errors import AthanorError, InvalidInput, InvalidOption
 from server.kinds import KINDS, find_kind, parse_options
+from server.kinds.base import Numbers, Options, Spans, Texts, repeats
 
 BOTH = frozenset({"original", "reference"})
 
@@ -88,3 +91,36 @@ def test_a_preset_may_leave_out_what_is_required_and_nothing_else():
         learn.check_partial({"learn_stepz": 400})
     with pytest.raises(InvalidOption, match="rank=0"):
         learn.check_partial({"rank": 0})
+
+
+class _Lists(Options):
+    stem: Texts = ()
+    gap: Spans = ()
+    snr_db: Numbers = ()
+    prompt: str = ""
+
+
+def test_several_texts_come_as_a_list_or_as_one_text():
+    assert _Lists(stem=["cello", "dog | cat"]).stem == ("cello", "dog | cat")
+    assert _Lists(stem="cello | dog barking").stem == ("cello", "dog barking")
+
+
+@pytest.mark.parametrize("given", ["1:1.8, 4:5", "1:1.8 4:5", ["1:1.8", "4:5"], ((1, 1.8), (4, 5)), [[1, 1.8], "4:5"]])
+def test_stretches_of_time_are_read_however_they_are_written(given):
+    assert _Lists(gap=given).gap == ((1.0, 1.8), (4.0, 5.0))
+    assert _Lists(**_Lists(gap=given).model_dump(mode="json")).gap == ((1.0, 1.8), (4.0, 5.0))
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ("1.8", "'1.8' is not a stretch of time; write START:END"), ("a:b", "'a:b' is not a stretch"),
+    ("2:1", "2:1 does not begin at 0 s or later and end after that"), ("-1:1", "-1:1 does not begin"),
+    ("1:inf", "1:inf does not begin"),
+])
+def test_what_is_no_stretch_of_time_is_refused(given, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        _Lists(gap=given)
+
+
+def test_options_that_repeat_are_known_as_such():
+    found = {name: repeats(field) for name, field in _Lists.model_fields.items()}
+    assert found == {"stem": "text", "gap": "span", "snr_db": None, "prompt": None}
