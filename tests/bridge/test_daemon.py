@@ -94,8 +94,8 @@ async def test_a_message_becomes_a_sound_at_the_right_sample(start, client_of, r
     bridge = start()
     client = client_of(bridge.port)
     await client.ask("hello", "pd", 0, "test", 1)
-    answer = await client.ask("render/debug", "whole-way", "original.wav", "@steps", 5.0, "@chain", "space",
-                              "@start", "480000")
+    answer = await client.ask("render/debug", "whole-way", "original.wav", "@steps", 20.0, "@step_s", 0.05,
+                              "@chain", "space", "@start", "480000")
     job_id = answer.values[2]
     done = (await client.wait("done", "whole-way")).values
     assert done[1:5] == (job_id, 1, 1, "echo")
