@@ -43,7 +43,7 @@ def test_it_converges_to_the_probability_flow_in_the_first_order(label, gaussian
     deviations, errors = (-1.5, 0.2, 2.0), []
     for n_steps in (100, 200, 500):
         levels = audioldm2(n_steps)
-        start, exact = (torch.cat([gaussian.flow(u, levels.at(i)) for u in deviations]).reshape(-1, 1) for i in (n_steps, 0))
+        start, exact = (torch.cat([gaussian.flow(u, levels.at(i)) for u in deviations])[:, None] for i in (n_steps, 0))
         errors.append(float((ddim_invert(start, gaussian, levels, label=label).x - exact).abs().max()))
     assert errors[0] / errors[1] > 1.7 and errors[1] / errors[2] > 2.2
     assert errors[2] < 0.02
