@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PARTS = ("rebuild", "judge", "agreement", "variety", "copies", "fusion_window", "learn_gap", "speed")
+PAPERS: tuple[str, ...] = ()  # only where asked for by name: they take long
 # Options of some parts alone, and of which.
 ABOUT = {"pairs": ("fusion_window",), "levels": ("fusion_window",), "clips": ("learn_gap",),
          "seconds": ("fusion_window", "learn_gap"), "fuse": ("fusion_window",), "learned_fusions": ("fusion_window",),
@@ -24,7 +25,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     command = add_command(commands, "evaluate", "evaluate:run", "Measure a model, and say what it reaches.")
     command.add_argument("model", nargs="?", default="embedded", metavar="MODEL",
                          help="a model's name, or its folder (embedded)")
-    command.add_argument("--parts", nargs="+", choices=PARTS, metavar="PART", help=f"only these: {', '.join(PARTS)}")
+    command.add_argument("--parts", nargs="+", choices=(*PARTS, *PAPERS), metavar="PART",
+                         help=f"only these: {', '.join(PARTS)}; or the tables of the papers: {', '.join(PAPERS)}")
     command.add_argument("--held-out", type=Path, metavar="DIR",
                          help="recordings that no model was trained on: `python -m server.measure.fetch DIR` gets them")
     command.add_argument("--corpus", type=Path, metavar="DIR",

@@ -18,7 +18,7 @@ from typing import Any
 
 from server.measure import held_out, report
 from server.measure.bench import Bench, NotMeasured
-from server.measure.parts import NAMES, PARTS, QUICK_CLASSES
+from server.measure.parts import AIMS, PAPERS, PARTS, QUICK_CLASSES
 from server.measure.studio import Studio
 from server.models.embedded import corpus as corpora
 from server.models.loading import load
@@ -31,7 +31,7 @@ FIGURES, REPORT = "figures.json", "report.md"
 class Asked:
     """Which parts, in a hurry or not, again or not; `arguments` replaces a part's arguments of `measure` by name."""
 
-    parts: Sequence[str] = NAMES
+    parts: Sequence[str] = AIMS
     quick: bool = False
     again: bool = False
     arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--held-out", type=Path)
     parser.add_argument("--corpus", type=Path)
-    parser.add_argument("--parts", nargs="+", choices=NAMES, default=NAMES)
+    parser.add_argument("--parts", nargs="+", choices=(*AIMS, *PAPERS), default=AIMS)
     parser.add_argument("--device")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--quick", action="store_true")
@@ -129,14 +129,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _arguments(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Arguments of parts that the command line changes."""
-    fuse, learn = (dict(pair.split("=", 1) for pair in pairs) for pairs in (given.fuse, given.learn))
-    sizes = {"fusion_window": {"pairs": given.pairs, "levels": given.levels, "seconds": given.seconds, "options": fuse,
-                               "learned": given.learned_fusions, "learn": learn},
-             "learn_gap": {"clips": given.clips, "seconds": given.seconds, "learn": learn}}
+    said = vars(given) | {kind: dict(pair.split("=", 1) for pair in getattr(given, kind)) for kind in ("fuse", "learn")}
     arguments = {}
-    for name, asked in sizes.items():
-        if changed := {size: value for size, value in asked.items() if value}:
-            plan = PARTS[name].quick["plan"] if given.quick else PARTS[name].module.Plan()
+    for name, part in PARTS.items():
+        if changed := {place: said[size] for size, place in part.sizes.items() if said[size]}:
+            plan = part.quick["plan"] if given.quick else part.module.Plan()
             arguments[name] = {"plan": replace(plan, **changed)}
     return arguments
 

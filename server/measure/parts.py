@@ -24,11 +24,22 @@ from server.measure import (
 
 @dataclass(frozen=True)
 class Part:
-    """One part: its module (`bench`), its heading in the report, and arguments of `measure` for a hurry."""
+    """One part: its module (`bench`), its heading in the report, and arguments of `measure` for a hurry.
+
+    sizes: which field of its plan an option of the command line sets. of_paper: the tables of a paper, which take long and
+    are measured only where they are asked for by name.
+    """
 
     module: ModuleType
     title: str
     quick: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, str] = field(default_factory=dict)
+    of_paper: bool = False
+
+
+def _alike(*names: str) -> dict[str, str]:
+    """Options that are called as the plan's fields are."""
+    return {name: name for name in names}
 
 
 _FEW = generated.Plan(clips=2, seconds=2.0, steps=10)
@@ -40,9 +51,13 @@ PARTS: Mapping[str, Part] = {
     "agreement": Part(agreement, "Text agreement", {"plan": _FEW, "judge": _HASTY_JUDGE}),
     "variety": Part(variety, "Variety", {"plan": _FEW, "real_clips": 2}),
     "copies": Part(copies, "Copies", {"plan": _FEW, "unseen_clips": 1}),
-    "fusion_window": Part(fusion_window, "Fusion window", {"plan": fusion_window.Plan(pairs=2, levels=6, seconds=2.0)}),
-    "learn_gap": Part(learn_gap, "Learning", {"plan": learn_gap.Plan(clips=1, seconds=2.0, learn={"learn_steps": 30})}),
+    "fusion_window": Part(fusion_window, "Fusion window", {"plan": fusion_window.Plan(pairs=2, levels=6, seconds=2.0)},
+                          _alike("pairs", "levels", "seconds", "learn")
+                          | {"fuse": "options", "learned_fusions": "learned"}),
+    "learn_gap": Part(learn_gap, "Learning", {"plan": learn_gap.Plan(clips=1, seconds=2.0, learn={"learn_steps": 30})},
+                      _alike("clips", "seconds", "learn")),
     "speed": Part(speed, "Speed", {"plan": speed.Plan(repeats=1, jobs=("generate", "fuse"))}),
 }
-NAMES = tuple(PARTS)
+AIMS = tuple(name for name, part in PARTS.items() if not part.of_paper)
+PAPERS = tuple(name for name, part in PARTS.items() if part.of_paper)
 QUICK_CLASSES = 6

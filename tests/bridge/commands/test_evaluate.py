@@ -9,12 +9,15 @@ import pytest
 
 from bridge.cli import OK, USAGE, main, parser
 from bridge.commands import evaluate
-from server.measure.parts import NAMES
+from server.measure.parts import AIMS, PAPERS, PARTS
 from server.models import tiny
 
 
 def test_the_command_names_the_parts_that_there_are():
-    assert evaluate.PARTS == NAMES
+    assert (evaluate.PARTS, evaluate.PAPERS) == (AIMS, PAPERS)
+    options = {option for part in PARTS.values() for option in part.sizes}
+    assert {option: set(parts) for option, parts in evaluate.ABOUT.items()} == {
+        option: {name for name, part in PARTS.items() if option in part.sizes} for option in options}
 
 
 @pytest.mark.parametrize(("words", "message"), [
