@@ -17,9 +17,9 @@ from torch import Tensor
 
 from server.sampling.invert import edit_friendly
 from server.sampling.levels import Levels
-from server.sampling.noise import GivenNoise, KeyedNoise, NoiseSource
+from server.sampling.noise import KeyedNoise, NoiseSource
 from server.sampling.solve import Denoise, State, advance
-from server.sampling.step import Form, Solver, coefficients, extrapolate
+from server.sampling.step import Form, Solver
 
 Tick = Callable[[str, int], None]
 """Told the phase and how many network evaluations of one item come next; raises JobCancelled to stop."""
@@ -37,13 +37,6 @@ class Stepper:
                 linear: Tensor | None = None) -> State:
         return advance(state, x0hat, levels, noise=noise, solver=self.solver, order=self.order, form=self.form,
                        linear=linear)
-
-    def mean(self, state: State, x0hat: Tensor, levels: Levels) -> Tensor:
-        """Where the step leads without its random term."""
-        step = coefficients(levels, state.index, self.solver)
-        estimate = extrapolate(x0hat, state.history, levels, state.index, solver=self.solver, order=self.order,
-                               form=self.form)
-        return step.A * state.x + step.B * estimate
 
 
 @dataclass(frozen=True)
@@ -88,6 +81,6 @@ def from_reference(denoise: Denoise, x0: Tensor, levels: Levels, noise: KeyedNoi
                                on_step=lambda event: tick("following the reference", counts[event.step]))
     states = {i: trajectory.state(i) for i in range(start, n)}
     x0hats = {i: trajectory.estimate(i) for i in states}
-    terms = {i: trajectory.x[i + 1 - start] - stepper.mean(states[i], x0hats[i], levels) for i in states}
+    terms = trajectory.noise(solver=stepper.solver, order=stepper.order, form=stepper.form)
     fresh = noise.stream("edit-friendly")
-    return Lead(states, x0hats, GivenNoise({}, terms), lambda level: fresh(level, x0.shape[1:]).to(x0))
+    return Lead(states, x0hats, terms, lambda level: fresh(level, x0.shape[1:]).to(x0))

@@ -9,8 +9,9 @@ the sampling step and solves for the noisier state. Repeated from level 0 it col
 so every mode is `x_t = alpha_t x0 + sigma_t k_t e` in closed form, without a network call. Level 0 is the cleanest
 level with sigma > 0, as the step away from sigma 0 is 0/0.
 
-Edit-friendly inversion (Huberman-Spiegelglas et al.; Manor and Michaeli) draws x_t = alpha_t x0 + sigma_t e_t with
-fresh e_t at every level and solves the order-1 step for the noise that leads from one to the next.
+Edit-friendly inversion (Huberman-Spiegelglas et al.; Manor and Michaeli, eq. 3 and 4) draws x_t = alpha_t x0 + sigma_t e_t
+with fresh e_t at every level, and solves the step, of whatever solver and order, for the noise that leads from one to the
+next.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from torch import Tensor
 from server.errors import InvalidOption
 from server.sampling.levels import Levels
 from server.sampling.noise import GivenNoise, KeyedNoise
-from server.sampling.solve import Denoise, OnStep, State, StepEvent, ignore
-from server.sampling.step import coefficients
+from server.sampling.solve import Denoise, OnStep, State, StepEvent, ignore, mean
+from server.sampling.step import Form, Solver, coefficients
 
 Mode = Literal["clean", "shared_noise", "literal", "forward", "noisy", "noisy_single"]
 
@@ -92,45 +93,76 @@ def _first_level(levels: Levels) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """An edit-friendly inversion: n steps of a schedule from `start` on, and the noise that leads along them.
+    """An edit-friendly inversion: the levels of a schedule from `start` on, and the network's answers on the way.
 
-    x: states [n + 1, batch, ...]; x0hat: the network's answers at the first n of them [n, batch, ...]; z: unit noise of
-    each step [n, batch, ...], 0 where a step has none to scale (S = 0); residual: what such a last step leaves over,
-    x0 - x0hat [batch, ...], else None; lam: lambdas of the n evaluated levels; ends: whether the last step is the
-    schedule's last.
+    x: states [n + 1, batch, ...] at levels start to start + n; x0hat: the answers at the first n of them, [n, batch, ...].
+    Neither depends on the sampler that will go along it; the noise that leads it does (`noise`).
     """
 
     start: int
     x: Tensor
     x0hat: Tensor
-    z: Tensor
-    residual: Tensor | None
-    lam: tuple[float, ...]
-    ends: bool
+    levels: Levels
+
+    @property
+    def stop(self) -> int:
+        """The last level."""
+        return self.start + len(self.x0hat)
+
+    @property
+    def n_bytes(self) -> int:
+        """What its tensors take."""
+        return self.x.nbytes + self.x0hat.nbytes
 
     def state(self, index: int) -> State:
         """The trajectory at level `index`, with what a solver of any order remembers there."""
         place = self._place(index, len(self.x))
         earlier = range(place - 1, max(place - 3, -1), -1)
-        return State(self.x[place], index, tuple((self.lam[i], self.x0hat[i]) for i in earlier))
+        return State(self.x[place], index, tuple((float(self.levels.lam[self.start + i]), self.x0hat[i]) for i in earlier))
 
     def estimate(self, index: int) -> Tensor:
         """The network's x0hat at level `index`, [batch, ...]."""
         return self.x0hat[self._place(index, len(self.x0hat))]
 
-    def noise(self, keep_last: bool = True) -> GivenNoise:
-        """The noise that replays this trajectory with `solve(..., solver="sde", order=1)`.
+    def noise(self, keep_last: bool = True, *, solver: Solver = "sde", order: int = 1,
+              form: Form = "midpoint") -> GivenNoise:
+        """The noise that replays this trajectory, from any of its levels, with `solve(..., solver, order, form)`.
 
-        keep_last: whether the schedule's last step gets its term (z, or the residual where it has no z). With it the
-            same prompt gives x0 back; without it, as in the published code, the last step returns its mean.
+        z = (x_s - A x_t - B x0hat)/S, eq. 4, with the extrapolated x0hat where the order is above 1; the first step has
+        nothing to extrapolate from and is of order 1, as a solver's is. Where a step has no noise to scale (S = 0: to
+        sigma 0, and every step of the ode) what is left over, x_s - A x_t - B x0hat, is added as it is.
+
+        keep_last: whether the schedule's last step gets its term. With it the same prompt gives x0 back; without it, as
+            in the published code, the last step returns its mean.
         """
-        z = {self.start + i: z for i, z in enumerate(self.z)}
-        if not self.ends:
-            return GivenNoise(z)
-        last = self.start + len(self.z) - 1
-        if not keep_last:
-            return GivenNoise({**z, last: torch.zeros_like(z[last])})
-        return GivenNoise(z, {} if self.residual is None else {last: self.residual})
+        z, residual = {}, {}
+        for i in range(self.start, self.stop):
+            scale = coefficients(self.levels, i, solver).S
+            expected = mean(self.state(i), self.estimate(i), self.levels, solver=solver, order=order, form=form)
+            left = self.x[i + 1 - self.start] - expected
+            if i == self.levels.n_steps - 1 and not keep_last:
+                z[i] = torch.zeros_like(left)
+            elif scale:
+                z[i] = left / scale
+            else:
+                residual[i] = left
+        return GivenNoise(z, residual)
+
+    def since(self, start: int) -> Trajectory:
+        """What an inversion from level `start` on would have given: the rest of this one, without a past."""
+        place = self._place(start, len(self.x))
+        return Trajectory(start, self.x[place:], self.x0hat[place:], self.levels)
+
+    def after(self, noisier: Trajectory) -> Trajectory:
+        """This trajectory with the one that leads to its start put before it."""
+        if noisier.stop != self.start:
+            raise ValueError(f"a trajectory to level {noisier.stop} does not lead to level {self.start}")
+        return Trajectory(noisier.start, torch.cat([noisier.x[:-1], self.x]), torch.cat([noisier.x0hat, self.x0hat]),
+                          self.levels)
+
+    def to(self, device: torch.device | str) -> Trajectory:
+        """The same on another device."""
+        return Trajectory(self.start, self.x.to(device), self.x0hat.to(device), self.levels)
 
     def _place(self, index: int, n: int) -> int:
         if not self.start <= index < self.start + n:
@@ -179,10 +211,7 @@ def edit_friendly(
         rows = [i for i in chunk for _ in range(len(x0))]
         together = x[first : first + len(chunk)]
         answers.append(denoise(together.flatten(0, 1), levels.at(rows)).reshape(together.shape))
-    x0hat = torch.cat(answers)
-    ends = steps.stop == levels.n_steps
-    z, residual = _solve_noise(x, x0hat, levels, steps)
-    return Trajectory(steps.start, x, x0hat, z, residual, tuple(levels.lam[steps.start : steps.stop].tolist()), ends)
+    return Trajectory(steps.start, x, torch.cat(answers), levels)
 
 
 def _noised(x0: Tensor, levels: Levels, at: Sequence[int], noise: KeyedNoise) -> Tensor:
@@ -199,16 +228,3 @@ def _noised(x0: Tensor, levels: Levels, at: Sequence[int], noise: KeyedNoise) ->
             states.append(float(levels.alpha[i]) * x0 + float(levels.sigma[i]) * e)
     return torch.stack(states)
 
-
-def _solve_noise(x: Tensor, x0hat: Tensor, levels: Levels, steps: range) -> tuple[Tensor, Tensor | None]:
-    """z of every step, (x_s - A x_t - B x0hat)/S, and what is left where S = 0."""
-    noises, residual = [], None
-    for place, i in enumerate(steps):
-        step = coefficients(levels, i, "sde")
-        left = x[place + 1] - step.A * x[place] - step.B * x0hat[place]
-        if step.S:
-            noises.append(left / step.S)
-        else:
-            noises.append(torch.zeros_like(left))
-            residual = left
-    return torch.stack(noises), residual

@@ -47,6 +47,14 @@ class State:
     history: History = ()
 
 
+def mean(state: State, x0hat: Tensor, levels: Levels, *, solver: Solver, order: int, form: Form,
+         linear: Tensor | None = None) -> Tensor:
+    """Where the step from `state` leads without its random term, given the network's answer `x0hat`; as `advance`."""
+    step = coefficients(levels, state.index, solver)
+    estimate = extrapolate(x0hat, state.history, levels, state.index, solver=solver, order=order, form=form)
+    return step.A * (state.x if linear is None else linear) + step.B * estimate
+
+
 def advance(
     state: State,
     x0hat: Tensor,
@@ -66,10 +74,8 @@ def advance(
         linear: takes the place of x_t in the linear term A x_t alone; the model-output term and the noise stay with
             this trajectory (fusion paper, section 3.3: how an inverted latent intervenes).
     """
-    step = coefficients(levels, state.index, solver)
-    estimate = extrapolate(x0hat, state.history, levels, state.index, solver=solver, order=order, form=form)
-    x = step.A * (state.x if linear is None else linear) + step.B * estimate
-    term = noise.term(state.index, tuple(x.shape[1:]), step.S)
+    x = mean(state, x0hat, levels, solver=solver, order=order, form=form, linear=linear)
+    term = noise.term(state.index, tuple(x.shape[1:]), coefficients(levels, state.index, solver).S)
     if term is not None:
         x = x + term.to(x)
     if x.shape != state.x.shape:
