@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a rebuilt sound is from the real one: in short-time spectra, as a waveform, and in its highs."""
+"""How far a rebuilt sound is from the real one: in short-time spectra and in its highs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,6 @@ def stft_distance(made: Tensor, real: Tensor) -> Tensor:
         convergence = (a - b).flatten(1).norm(dim=1) / b.flatten(1).norm(dim=1).clamp(min=1e-3)
         total += convergence + ((a + FLOOR).log() - (b + FLOOR).log()).abs().mean((1, 2))
     return total / len(RESOLUTIONS)
-
-
-def si_sdr_db(made: Tensor, real: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio of each clip of `[batch, samples]`, dB (Le Roux et al. 2019)."""
-    scale = (made * real).sum(-1, keepdim=True) / real.square().sum(-1, keepdim=True).clamp(min=1e-12)
-    wanted = scale * real
-    rest = made - wanted
-    return 10 * torch.log10(wanted.square().sum(-1).clamp(min=1e-12) / rest.square().sum(-1).clamp(min=1e-12))
 
 
 def energy_above_db(audio: Tensor, sample_rate: int, hz: float = 10000.0) -> Tensor:

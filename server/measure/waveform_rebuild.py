@@ -18,10 +18,11 @@ from torch import Tensor
 
 from server.audio import Clip, fade, read_clip, resample, to_channels
 from server.measure.bench import Bench, Finding
-from server.measure.distances import energy_above_db, si_sdr_db, stft_distance
+from server.measure.distances import energy_above_db, stft_distance
 from server.measure.held_out import Sound, trimmed
 from server.measure.mel_frames import SECONDS, filled
 from server.measure.probes import at_model, of_row, round_trip, rows_of
+from server.measure.si_sdr import si_sdr_db
 from server.models.base import Backbone
 from server.models.embedded.corpus import Corpus
 from server.models.embedded.format import SPEC
@@ -97,7 +98,7 @@ def _row(backbone: Backbone, given: Given) -> dict:
     rate = given.clip.sample_rate
     figures = {"class": given.class_name, "clip": given.title, "channels": given.channels,
                # All channels as one signal: a side that is silent has no ratio of its own.
-               "si_sdr_db": round(float(si_sdr_db(made.reshape(1, -1), real.reshape(1, -1))), 2),
+               "si_sdr_db": round(float(si_sdr_db(made.numpy().ravel(), real.numpy().ravel())), 2),
                "stft": round(float(stft_distance(made, real).mean()), 4),
                "nat": round(float((_mel(made, rate) - _mel(real, rate)).abs().mean()), 4)}
     highs = _energy_db(real, rate, HIGHS_HZ)
