@@ -4,13 +4,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.audio import Clip
+from server.errors import InvalidOption
 from server.methods.context import Context, Output
+from server.models.catalogue import able
+
+if TYPE_CHECKING:
+    from server.models.base import Backbone
 
 
 def run(kind: str, clips: Mapping[str, Clip], options: Any, context: Context) -> list[Output]:
-    """Run `server.methods.<kind>.run`; the module is imported here, so that a kind costs only what it needs."""
-    return import_module(f"server.methods.{kind}").run(clips, options, context)
+    """Run `server.methods.<kind>.run`; the module is imported here, so that a kind costs only what it needs.
+
+    Every backbone is given to it as one that takes clips of any length (`server.models.windowed`).
+
+    Raises:
+        InvalidOption: the backbone is one that the method cannot use; the message names those that it can.
+        AthanorError: as the method.
+    """
+
+    def backbone(name: str) -> Backbone:
+        from server.models.windowed import windowed  # torch comes with the first model
+
+        loaded = context.backbone(name)
+        _require(kind, loaded)
+        return windowed(loaded, context.free_memory)
+
+    return import_module(f"server.methods.{kind}").run(clips, options, replace(context, backbone=backbone))
+
+
+def _require(kind: str, backbone: Backbone) -> None:
+    facts = backbone.facts
+    if facts.methods is not None and kind not in facts.methods:
+        only = " and ".join(sorted(facts.methods))
+        raise InvalidOption(f"{kind} cannot use {facts.name}, which was made for {only} alone. Backbones that can: "
+                            f"{', '.join(able(kind))}.")

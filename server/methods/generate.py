@@ -16,6 +16,7 @@ from server.methods.provenance import provenance
 from server.models.base import Backbone
 from server.sampling.guide import guided
 from server.sampling.noise import KeyedNoise
+from server.sampling.ping_pong import ping_pong
 from server.sampling.solve import State, solve
 
 PEAK_DBTP = -3.0
@@ -52,7 +53,10 @@ def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -
 
 def sample(backbone: Backbone, prompt: str, options: GenerateOptions, n_samples: int, noise: KeyedNoise,
            context: Context) -> torch.Tensor:
-    """Latents [items, ...] sampled from noise with `prompt`; an empty one is the null prompt, unguided."""
+    """Latents [items, ...] sampled from noise with `prompt`; an empty one is the null prompt, unguided.
+
+    A distilled model is sampled in its own way, and solver, order and form play no part.
+    """
     duration_s = n_samples / backbone.facts.sample_rate
     items = len(noise.items)
     null = [backbone.condition(None, duration_s)] * items
@@ -61,6 +65,9 @@ def sample(backbone: Backbone, prompt: str, options: GenerateOptions, n_samples:
     denoise = guided(backbone, conditional, null, weight if prompt else 0.0)
     start = State(noise.initial(backbone.latent_shape(n_samples)).to(backbone.device))
     levels = backbone.levels(options.steps, options.schedule)
+    shown = {"phase": "sampling",
+             "on_step": lambda event: context.on_step(Progress(event.step, event.n_steps, event.phase))}
+    if backbone.facts.sampler == "ping_pong":
+        return ping_pong(denoise, start, levels, noise=noise, **shown).x
     return solve(denoise, start, levels, noise=noise, solver=options.solver, order=options.order, form=options.form,
-                 phase="sampling",
-                 on_step=lambda event: context.on_step(Progress(event.step, event.n_steps, event.phase))).x
+                 **shown).x

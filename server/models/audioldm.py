@@ -30,10 +30,13 @@ GUIDANCE = 2.5
 class AudioLDM(MelPredictor):
     """16 kHz mono. The null prompt is the encoding of the empty text."""
 
+    layout = LAYOUT
+    guidance = GUIDANCE
+
     def __init__(self, folder: Path, *, name: str, revision: str, device: torch.device, dtype: torch.dtype) -> None:
         parts = load_mel_parts(diffusers.UNet2DConditionModel, folder, device, dtype)
-        super().__init__(parts, name=name, layout=LAYOUT, revision=revision, device=device, dtype=dtype)
-        self.facts = replace(self.facts, guidance=GUIDANCE)
+        super().__init__(parts, name=name, layout=self.layout, revision=revision, device=device, dtype=dtype)
+        self.facts = replace(self.facts, guidance=self.guidance)
         self.text_encoder = load_module(transformers.ClapTextModelWithProjection, folder, "text_encoder").to(device)
         self.tokenizer = load_tokenizer(folder, "tokenizer")
 

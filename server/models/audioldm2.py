@@ -21,7 +21,7 @@ from server.models.audioldm import clap_token_limit
 from server.models.base import Conditioning
 from server.models.components import diffusers, load_module, load_tokenizer, transformers
 from server.models.mel_backbone import MelPredictor, load_mel_parts
-from server.models.prediction import token_ids
+from server.models.prediction import pad_tokens, token_ids
 
 LAYOUT = "audioldm2"
 SUBFOLDERS = (
@@ -68,8 +68,8 @@ class AudioLDM2(MelPredictor):
     def predict(self, x: Tensor, time: Tensor, conditionings: Sequence[Conditioning]) -> Tensor:
         n_tokens = max(c.tensors["t5"].shape[1] for c in conditionings)
         generated = torch.cat([c.tensors["generated"] for c in conditionings])
-        t5 = torch.cat([_pad_tokens(c.tensors["t5"], n_tokens) for c in conditionings])
-        mask = torch.cat([_pad_tokens(c.tensors["mask"], n_tokens) for c in conditionings])
+        t5 = torch.cat([pad_tokens(c.tensors["t5"], n_tokens) for c in conditionings])
+        mask = torch.cat([pad_tokens(c.tensors["mask"], n_tokens) for c in conditionings])
         return self.network(
             x.to(self.dtype), time, encoder_hidden_states=generated.to(self.dtype),
             encoder_hidden_states_1=t5.to(self.dtype), encoder_attention_mask_1=mask, return_dict=False,
@@ -82,12 +82,6 @@ def continue_states(gpt2: nn.Module, states: Tensor, n_new: int) -> Tensor:
         hidden = gpt2(inputs_embeds=states, use_cache=False).last_hidden_state
         states = torch.cat([states, hidden[:, -1:]], dim=1)
     return states[:, -n_new:]
-
-
-def _pad_tokens(tokens: Tensor, n_tokens: int) -> Tensor:
-    """Zeros behind the tokens [1, n, ...] up to `n_tokens`: hidden by the mask, which is padded alike."""
-    missing = tokens.new_zeros(1, n_tokens - tokens.shape[1], *tokens.shape[2:])
-    return torch.cat([tokens, missing], dim=1)
 
 
 def _refuse_speech(folder: Path, name: str) -> None:

@@ -42,7 +42,8 @@ class BackboneFacts:
     name: as the user asked for it; layout: adapter name; revision: what identifies the weights (hub commit, or hash of
     a folder); sample_rate in Hz; channels of the audio it makes; latent_hz: latent frames per second; max_s: longest
     clip it renders in one window, seconds; guidance: the weight of the prompt that suits the model; fusion: its window of
-    levels for `fuse`.
+    levels for `fuse`; methods: the only ones that it can be used for (None: all); sampler: how `generate` walks it from
+    noise to sound, by the solver that was asked for or by leaps to x0 and back (`server.sampling.ping_pong`).
     """
 
     name: str
@@ -54,6 +55,8 @@ class BackboneFacts:
     max_s: float
     guidance: float = 4.0
     fusion: FusionWindow = FusionWindow()
+    methods: frozenset[str] | None = None
+    sampler: Literal["solver", "ping_pong"] = "solver"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Backbone(ABC):
     device: torch.device
     dtype: torch.dtype
     network: nn.Module  # the denoiser itself: what a LoRA is injected into and `learn` trains
+    denoises_frames: int | None = None  # latent frames that `denoise` takes at once, where they are more than max_s has
 
     @abstractmethod
     def levels(self, n_steps: int, schedule: Schedule = "model") -> Levels:
@@ -105,6 +109,15 @@ class Backbone(ABC):
     def decode_stereo(self, latents: Tensor, n_samples: int) -> Tensor:
         """As `decode`, in stereo [batch, 2, n_samples] where a mono model has a way to make it."""
         return self.decode(latents, n_samples)
+
+    def decode_draft(self, latents: Tensor, n_samples: int) -> Tensor:
+        """As `decode`, quicker and rougher where a model has a way: what a guided step differentiates."""
+        return self.decode(latents, n_samples)
+
+    @property
+    def reach(self) -> int | None:
+        """Latent frames to each side that a sample hears of when decoded; None where it may hear of all of them."""
+        return None
 
     @abstractmethod
     def condition(self, prompt: str | None, duration_s: float) -> Conditioning:

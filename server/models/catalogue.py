@@ -31,8 +31,15 @@ LAYOUT_OF_PIPELINE = {
     "StableAudioPipeline": "stable_audio",
     "AudioLDM2Pipeline": "audioldm2",
     "AudioLDMPipeline": "audioldm",
+    "MusicLDMPipeline": "musicldm",
+    "TangoPipeline": "tango",
+    "StableAudioSmallPipeline": "stable_audio_small",
     "PatchMosaicPipeline": "patches",
 }
+METHODS_OF_LAYOUT: Mapping[str, frozenset[str]] = {
+    "stable_audio_small": frozenset({"generate"}),
+}
+"""The only methods that models of a layout can be used for; layouts that are not here can be used for all."""
 EMBEDDED_FOLDER = Path(__file__).parent / "embedded" / "weights"
 MOSAIC_FOLDER = EMBEDDED_FOLDER.with_name("mosaic")
 WAVEFORM_FOLDER = EMBEDDED_FOLDER.with_name("waveform") / "weights"
@@ -106,6 +113,16 @@ CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
          "https://huggingface.co/cvssp/audioldm-s-full-v2", 16000, 1, 10.24, 1.7),
     Card("audioldm-large", "cvssp/audioldm-l-full", "audioldm", "AudioLDM large", "separation", _CC_BY_NC_SA,
          "https://huggingface.co/cvssp/audioldm-l-full", 16000, 1, 10.24, 3.9),
+    Card("musicldm", "ucsd-reach/musicldm", "musicldm", "MusicLDM", "restoration of music", _CC_BY_NC_SA,
+         "https://huggingface.co/ucsd-reach/musicldm", 16000, 1, 10.24, 1.7),
+    Card("tango", "declare-lab/tango", "tango", "Tango", "separation", _CC_BY_NC_SA,
+         "https://huggingface.co/declare-lab/tango", 16000, 1, 10.24, 5.3),
+    Card("tango2", "declare-lab/tango2", "tango", "Tango 2", "separation; follows longer prompts", _CC_BY_NC_SA,
+         "https://huggingface.co/declare-lab/tango2", 16000, 1, 10.24, 5.3),
+    Card("stable-audio-open-small", "stabilityai/stable-audio-open-small", "stable_audio_small", "Stable Audio Open Small",
+         "generating in eight steps, and nothing else; stereo 44.1 kHz",
+         "Stability AI Community License: see its page for commercial use",
+         "https://huggingface.co/stabilityai/stable-audio-open-small", 44100, 2, 11.88, 2.4, gated=True),
 )}
 
 
@@ -130,6 +147,11 @@ def find(name: str, home: Path | None = None) -> Source:
         f"There is no model called {name!r}.{_nearest(name, known)} Known: {', '.join(known)}; a folder and a hub id "
         '"owner/name" are allowed too.'
     )
+
+
+def able(kind: str) -> list[str]:
+    """Names of the catalogue that the method `kind` can use."""
+    return [card.name for card in CATALOGUE.values() if kind in METHODS_OF_LAYOUT.get(card.layout, {kind})]
 
 
 def sources(home: Path | None = None) -> dict[str, Source]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from server.errors import InvalidOption, ModelUnavailable
-from server.models import audioldm, audioldm2, patches, stable_audio
+from server.models import audioldm, audioldm2, musicldm, patches, stable_audio, stable_audio_small, tango
 from server.models.base import Backbone
 from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, SHIPPED, Source, find, folder_revision, layout_of
 
@@ -24,6 +24,9 @@ _ADAPTERS = {
     "stable_audio": (stable_audio.StableAudio, stable_audio.SUBFOLDERS),
     "audioldm2": (audioldm2.AudioLDM2, audioldm2.SUBFOLDERS),
     "audioldm": (audioldm.AudioLDM, audioldm.SUBFOLDERS),
+    "musicldm": (musicldm.MusicLDM, audioldm.SUBFOLDERS),
+    "tango": (tango.Tango, tango.SUBFOLDERS),
+    "stable_audio_small": (stable_audio_small.StableAudioSmall, stable_audio_small.SUBFOLDERS),
     "patches": (patches.Patches, patches.SUBFOLDERS),
 }
 
@@ -71,7 +74,7 @@ def build(located: Located, *, device: torch.device, dtype: torch.dtype, window:
     adapter, _ = _ADAPTERS[located.layout]
     options = {}
     if window is not None:
-        if located.layout != "stable_audio" or window not in WINDOWS:
+        if not located.layout.startswith("stable_audio") or window not in WINDOWS:
             raise InvalidOption(
                 f"window is {window!r} for a model of layout {located.layout}; it is {' or '.join(WINDOWS)}, and for "
                 "models of layout stable_audio alone."

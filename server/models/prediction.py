@@ -85,3 +85,9 @@ def token_ids(tokenizer: Any, prompt: str, max_length: int, name: str) -> Tensor
     if ids.shape[1] > max_length:
         raise InvalidOption(f"The prompt has {ids.shape[1]} tokens; {name} reads at most {max_length}. Shorten it.")
     return ids
+
+
+def pad_tokens(tokens: Tensor, n_tokens: int) -> Tensor:
+    """Zeros behind the tokens [1, n, ...] up to `n_tokens`: hidden by the mask, which is padded alike."""
+    missing = tokens.new_zeros(1, n_tokens - tokens.shape[1], *tokens.shape[2:])
+    return torch.cat([tokens, missing], dim=1)

@@ -39,26 +39,30 @@ class StableAudio(PredictingBackbone):
     """
 
     prediction = "v_prediction"
+    network_class: type[nn.Module] = diffusers.StableAudioDiTModel
 
     def __init__(
         self, folder: Path, *, name: str, revision: str, device: torch.device, dtype: torch.dtype, window: Window = "full"
     ) -> None:
         super().__init__()
         self.device, self.dtype, self.window = device, dtype, window
-        network = load_module(diffusers.StableAudioDiTModel, folder, "transformer")
+        network = load_module(self.network_class, folder, "transformer")
         self.network = _to_precision(network, dtype).to(device)
         self.vae = without_idle_units(load_module(diffusers.AutoencoderOobleck, folder, "vae")).to(device)
         self.text_encoder = load_module(transformers.T5EncoderModel, folder, "text_encoder").to(device)
         self.projection = load_module(diffusers.StableAudioProjectionModel, folder, "projection_model").to(device)
         self.tokenizer = load_tokenizer(folder, "tokenizer")
-        self.scheduler = load_config(diffusers.CosineDPMSolverMultistepScheduler, folder, "scheduler")
-        _check_schedule(self.scheduler.config, name)
+        self._load_schedule(folder, name)
         rate, hop = self.vae.config.sampling_rate, self.vae.hop_length
         self.facts = BackboneFacts(
             name=name, layout=LAYOUT, revision=revision, sample_rate=rate, channels=self.vae.config.audio_channels,
             latent_hz=rate / hop, max_s=self.network.config.sample_size * hop / rate,
         )
         self._rotary = lru_cache(maxsize=8)(self._build_rotary)
+
+    def _load_schedule(self, folder: Path, name: str) -> None:
+        self.scheduler = load_config(diffusers.CosineDPMSolverMultistepScheduler, folder, "scheduler")
+        _check_schedule(self.scheduler.config, name)
 
     def levels(self, n_steps: int, schedule: Schedule = "model") -> Levels:
         """Log-linear in sigma from the config's largest to its smallest, then 0: even in SNR. Raises InvalidOption."""
@@ -83,8 +87,13 @@ class StableAudio(PredictingBackbone):
         """Audio [batch, 2, n_samples] of latents; differentiable. Frames that no kept sample hears are not decoded."""
         hop = self.vae.hop_length
         assert 0 < n_samples <= latents.shape[-1] * hop, "latents are shorter than the clip"
-        needed = math.ceil(n_samples / hop) + reach_frames(self.vae.config.downsampling_ratios)
+        needed = math.ceil(n_samples / hop) + self.reach
         return self.vae.decode(latents[..., :needed]).sample[..., :n_samples]
+
+    @property
+    def reach(self) -> int:
+        """Latent frames to each side that a sample hears of when decoded."""
+        return reach_frames(self.vae.config.downsampling_ratios)
 
     def encode_prompt(self, prompt: str | None, duration_s: float) -> dict[str, Tensor]:
         """`tokens` [1, text tokens + 2, width] and `timing` [1, 1, 2 width] of a clip from 0 to `duration_s` seconds."""

@@ -4,7 +4,7 @@
 Rates, hops, latent channels and schedules are those of the real checkpoints; only widths and depths are small, so that
 everything above a backbone can be tested through the real loading path in milliseconds. The sounds are noise.
 
-    python -m server.models.tiny stable_audio|audioldm2|audioldm|patches FOLDER
+    python -m server.models.tiny audioldm|audioldm2|musicldm|tango|stable_audio|stable_audio_small|patches FOLDER
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any
 
 import torch
 
+from server.models import tango
 from server.models.components import building, diffusers, transformers
 from server.models.patches import save_bank, write_index
+from server.models.stable_audio_small import NormedTransformer
 from server.models.tiny_tokenizers import roberta_tokenizer, t5_tokenizer
 
 Parts = Mapping[str, Any]
@@ -38,7 +40,7 @@ def build(
     """Write a tiny random checkpoint in a hub folder layout (below 3 MB, below a second) and return its path.
 
     Args:
-        layout: stable_audio, audioldm2, audioldm, or patches (on an audioldm in the folder `base`).
+        layout: one of `LAYOUTS`, or patches (on an audioldm in the folder `base`).
         folder: created if missing; files in it are overwritten.
         seed: of the weights; the global random state is left as it was.
         language_model: AudioLDM2 alone: GPT2LMHeadModel, or GPT2Model as in the official folders.
@@ -64,27 +66,32 @@ def build(
 
 def _stable_audio() -> Parts:
     transformer = diffusers.StableAudioDiTModel(
-        sample_size=128, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=16, num_attention_heads=2,
-        num_key_value_attention_heads=1, cross_attention_dim=TEXT_WIDTH, cross_attention_input_dim=TEXT_WIDTH,
-        time_proj_dim=32, global_states_input_dim=2 * TEXT_WIDTH,
-    )
-    vae = diffusers.AutoencoderOobleck(
-        encoder_hidden_size=8, downsampling_ratios=[2, 4, 4, 8, 8], channel_multiples=[1, 2, 2, 4, 4],
-        decoder_channels=4, decoder_input_channels=4, audio_channels=2, sampling_rate=44100,
+        sample_size=128, num_key_value_attention_heads=1, global_states_input_dim=2 * TEXT_WIDTH, **_TRANSFORMER
     )
     scheduler = diffusers.CosineDPMSolverMultistepScheduler(
         sigma_min=SIGMA_MIN, sigma_max=SIGMA_MAX, sigma_data=1.0, sigma_schedule="exponential", solver_order=2,
         prediction_type="v_prediction", solver_type="midpoint",
     )
     return {
-        "vae": vae,
+        "vae": _oobleck(),
         "text_encoder": _t5_encoder(),
-        "projection_model": diffusers.StableAudioProjectionModel(
-            text_encoder_dim=TEXT_WIDTH, conditioning_dim=TEXT_WIDTH, min_value=0, max_value=512
-        ),
+        "projection_model": _timing_projection(512),
         "tokenizer": t5_tokenizer(max_length=128),
         "transformer": transformer,
         "scheduler": scheduler,
+    }
+
+
+def _stable_audio_small() -> Parts:
+    transformer = NormedTransformer(
+        sample_size=64, num_key_value_attention_heads=2, global_states_input_dim=TEXT_WIDTH, **_TRANSFORMER
+    )
+    return {
+        "vae": _oobleck(),
+        "text_encoder": _t5_encoder(),
+        "projection_model": _timing_projection(256),
+        "tokenizer": t5_tokenizer(max_length=64),
+        "transformer": transformer,
     }
 
 
@@ -112,6 +119,30 @@ def _audioldm2(language_model: str) -> Parts:
         "feature_extractor": transformers.ClapFeatureExtractor(),
         "unet": unet,
         "scheduler": _ddim(),
+        "vocoder": _vocoder(),
+    }
+
+
+def _musicldm() -> Parts:
+    clap = transformers.ClapModel(transformers.ClapConfig(
+        text_config=_clap_text_config().to_dict(), audio_config=_clap_audio_config(), projection_dim=TEXT_WIDTH,
+    ))
+    return _audioldm() | {"text_encoder": clap, "feature_extractor": transformers.ClapFeatureExtractor()}
+
+
+def _tango() -> Parts:
+    unet = diffusers.UNet2DConditionModel(
+        sample_size=32, in_channels=8, out_channels=8, block_out_channels=(8, 16, 16, 16), layers_per_block=1,
+        norm_num_groups=8, attention_head_dim=(1, 2, 2, 2), cross_attention_dim=TEXT_WIDTH, use_linear_projection=True,
+        upcast_attention=True, down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+    )
+    return {
+        "vae": _mel_autoencoder(),
+        "text_encoder": _t5_encoder(),
+        "tokenizer": t5_tokenizer(max_length=128),
+        "unet": unet,
+        "scheduler": diffusers.DDPMScheduler(**tango.SCHEDULE),
         "vocoder": _vocoder(),
     }
 
@@ -144,6 +175,23 @@ def _patches(base: Path, folder: Path, seed: int) -> Path:
     return folder
 
 
+def _oobleck() -> torch.nn.Module:
+    return diffusers.AutoencoderOobleck(
+        encoder_hidden_size=8, downsampling_ratios=[2, 4, 4, 8, 8], channel_multiples=[1, 2, 2, 4, 4],
+        decoder_channels=4, decoder_input_channels=4, audio_channels=2, sampling_rate=44100,
+    )
+
+
+def _timing_projection(max_value: int) -> torch.nn.Module:
+    return diffusers.StableAudioProjectionModel(
+        text_encoder_dim=TEXT_WIDTH, conditioning_dim=TEXT_WIDTH, min_value=0, max_value=max_value
+    )
+
+
+_TRANSFORMER: dict[str, Any] = {
+    "in_channels": 4, "out_channels": 4, "num_layers": 2, "attention_head_dim": 16, "num_attention_heads": 2,
+    "cross_attention_dim": TEXT_WIDTH, "cross_attention_input_dim": TEXT_WIDTH, "time_proj_dim": 32,
+}
 _UNET_BLOCKS: dict[str, Any] = {
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -201,6 +249,9 @@ LAYOUTS: dict[str, tuple[str, Callable[..., Parts]]] = {
     "stable_audio": ("StableAudioPipeline", _stable_audio),
     "audioldm2": ("AudioLDM2Pipeline", _audioldm2),
     "audioldm": ("AudioLDMPipeline", _audioldm),
+    "musicldm": ("MusicLDMPipeline", _musicldm),
+    "tango": ("TangoPipeline", _tango),
+    "stable_audio_small": ("StableAudioSmallPipeline", _stable_audio_small),
 }
 
 
