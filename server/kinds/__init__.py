@@ -12,8 +12,9 @@ from server.kinds.debug import DEBUG
 from server.kinds.fuse import FUSE
 from server.kinds.generate import GENERATE
 from server.kinds.learn import LEARN
+from server.kinds.separate import SEPARATE
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (FUSE, LEARN, GENERATE)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (FUSE, LEARN, GENERATE, SEPARATE)}
 
 
 def find_kind(name: str) -> Kind:

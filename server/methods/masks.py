@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Masked stems: generated stems say how much of each part of a clip's spectrum is theirs, and the clip itself is cut.
+
+What a model makes of a stem has been through its autoencoder and vocoder: another phase, another waveform, only about its
+level. Its power, though, says where the stem is. With |S_k|^2 the power of stem k, |X|^2 that of the mixture as the same
+model gives it back (so that what autoencoder and vocoder do to the one, they do to the other), and
+R^2 = max(|X|^2 - sum_j |S_j|^2, 0) what no stem claims,
+
+    M_k = |S_k|^2/(sum_j |S_j|^2 + R^2)
+
+lies in 0..1, and with the residual's mask R^2/(...) the masks sum to 1. They multiply the original's short-time spectrum in
+every channel at its own rate. This is beyond the paper, whose stems are the generated ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from server.audio import Clip
+
+WINDOW_S = 0.093
+"""Long enough to tell the partials of two instruments apart: 4096 samples at 44.1 kHz."""
+OVERLAP = 4
+SMOOTH_FRAMES, SMOOTH_BINS = 3, 3
+ROLL_OFF = 0.95
+"""Of the model's band: above that, resampling has begun to take something away."""
+_SILENT = 1e-12
+
+
+@dataclass(frozen=True)
+class Split:
+    """A mixture taken apart: stems and residual, as long and wide as the mixture, which they sum to.
+
+    continued_above_hz: from here up the masks are those of the octave below, as the model hears nothing there; None where
+    it hears the whole band of the clip.
+    """
+
+    stems: tuple[Clip, ...]
+    residual: Clip
+    continued_above_hz: float | None
+
+
+def split(mixture: Clip, generated: Sequence[Clip], seen: Clip, bandwidth_hz: float) -> Split:
+    """Cut the mixture by the masks of the generated stems.
+
+    Args:
+        mixture: the original, [channels, time] at its own rate.
+        generated: the stems that the model made, in the mixture's shape, rate and level.
+        seen: the mixture as the model gives it back, in the same shape, rate and level.
+        bandwidth_hz: highest frequency of what the model makes.
+    """
+    n_fft = window_length(mixture.sample_rate)
+    of_stems = torch.stack([power(clip.samples, n_fft) for clip in generated])
+    shares = masks(of_stems, power(seen.samples, n_fft))
+    highest = mixture.sample_rate / 2
+    edge_hz = bandwidth_hz * ROLL_OFF if bandwidth_hz < highest else None
+    if edge_hz is not None:
+        shares = continued(shares, power(seen.samples, n_fft), edge_hz / highest)
+    spectrum = _spectrum(mixture.samples, n_fft)
+    stems = tuple(Clip(_sound(share * spectrum, n_fft, mixture.n_samples), mixture.sample_rate) for share in shares)
+    return Split(stems, rest(mixture, stems), edge_hz)
+
+
+def masks(stems: Tensor, seen: Tensor) -> Tensor:
+    """M_k of powers: stems [stems, ...] and the mixture's `seen` [...], not below 0; [stems, ...] in 0..1, sum at most 1.
+
+    Where neither the model nor a stem has anything, no stem claims it.
+    """
+    together = stems.sum(0)
+    return stems / torch.maximum(together, seen).clamp(min=_SILENT)
+
+
+def continued(shares: Tensor, seen: Tensor, edge: float) -> Tensor:
+    """Masks [stems, ..., bins, frames] whose bins above `edge` (a share of the band) are those of the octave below it.
+
+    What each stem has of that octave's power, frame by frame; `seen` [..., bins, frames] is the power they are shares of.
+    """
+    n_bins = shares.shape[-2]
+    top = min(max(round(edge * (n_bins - 1)), 1), n_bins - 1)
+    octave = slice(top // 2, top + 1)
+    weight = seen[..., octave, :] + _SILENT
+    mean = (shares[..., octave, :] * weight).sum(-2, keepdim=True) / weight.sum(-2, keepdim=True)
+    return torch.cat([shares[..., : top + 1, :], mean.expand(*mean.shape[:-2], n_bins - top - 1, -1)], dim=-2)
+
+
+def rest(mixture: Clip, stems: Sequence[Clip]) -> Clip:
+    """What the stems leave of the mixture: with them it sums to the mixture to the rounding of float32."""
+    total = np.sum([stem.samples for stem in stems], axis=0, dtype=np.float64)
+    return Clip(mixture.samples - total, mixture.sample_rate)
+
+
+def highlighted(mixture: Clip, stem: Clip, amount: float) -> Clip:
+    """(1 - amount) mixture + amount stem."""
+    return stem if amount == 1.0 else Clip((1.0 - amount) * mixture.samples + amount * stem.samples, mixture.sample_rate)
+
+
+def window_length(sample_rate: int) -> int:
+    """The power of two nearest to `WINDOW_S`, in samples."""
+    return 2 ** round(math.log2(WINDOW_S * sample_rate))
+
+
+def power(samples: np.ndarray, n_fft: int) -> Tensor:
+    """Short-time power [channels, bins, frames], averaged over neighbours: a vocoder's single bins are chance."""
+    found = _spectrum(samples, n_fft).abs() ** 2
+    size = (SMOOTH_BINS, SMOOTH_FRAMES)
+    return F.avg_pool2d(found[None], size, 1, (size[0] // 2, size[1] // 2), count_include_pad=False)[0]
+
+
+def _spectrum(samples: np.ndarray, n_fft: int) -> Tensor:
+    return torch.stft(torch.from_numpy(samples), n_fft, n_fft // OVERLAP, window=torch.hann_window(n_fft), center=True,
+                      pad_mode="constant", return_complex=True)
+
+
+def _sound(spectrum: Tensor, n_fft: int, n_samples: int) -> np.ndarray:
+    return torch.istft(spectrum, n_fft, n_fft // OVERLAP, window=torch.hann_window(n_fft), center=True,
+                       length=n_samples).numpy()
