@@ -30,7 +30,7 @@ Weight = Annotated[Annotated[float, Field(ge=0.0, le=30.0)] | None, BeforeValida
 
 class GenerateOptions(SamplerOptions):
     prompt: Prompt = Field("", description="What to hear, in words. Empty: whatever the model does unprompted.")
-    seconds: float = Field(5.0, gt=0.1, le=600.0, description="Length in seconds; the model's window is the limit.")
+    seconds: float = Field(5.0, gt=0.1, le=600.0, description="Length in seconds, up to 600.")
     guidance: Weight = Field(
         None, description="How strongly the prompt leads, 0 to 30; 1 is plain. Unset: what suits the model, 1 to 4."
     )

@@ -48,7 +48,7 @@ LEARN = Kind(
     title="Learn",
     help="Memorise a clip with a prompt as a palette entry that fuse and generate can use again.",
     options=LearnOptions,
-    inputs=(InputSpec("clip", "The sound to memorise, not longer than the model's window."),),
+    inputs=(InputSpec("clip", "The sound to memorise; of one longer than the model's window, windows drawn at random."),),
     results=(
         ResultSpec("adapter", "The palette entry, one safetensors file.", "application/x-safetensors"),
         ResultSpec("recalled", "What the learned prompt sounds like now."),

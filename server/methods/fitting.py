@@ -48,14 +48,14 @@ def fit(clip: Clip, backbone: Backbone, name: str) -> Fitted:
     """Show `clip` to the model; `name` is what an error calls it ("the original").
 
     Raises:
-        InvalidInput: silent, too short, or longer than the model's window.
+        InvalidInput: silent, too short, or longer than the model renders, in windows or not.
     """
     name = name[0].upper() + name[1:]
     require_sound(clip, name)
     facts = backbone.facts
     if clip.duration_s > facts.max_s:
         raise InvalidInput(f"{name} is {clip.duration_s:.2f} s long; {facts.name} renders up to {facts.max_s:.2f} s. "
-                           "Send a shorter part, or choose a model with a longer window (`athanor models`).")
+                           "Send a shorter part of it.")
     gain = MODEL_PEAK / float(np.abs(clip.samples).max())
     at_rate = resample(clip, facts.sample_rate)
     items = _items(at_rate, facts.channels) * np.float32(gain)

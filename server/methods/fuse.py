@@ -123,7 +123,7 @@ def run(clips: Mapping[str, Clip], options: FuseOptions, context: Context) -> li
     """Fused clips with the original's rate, channels and exact length, one per level.
 
     Raises:
-        InvalidInput: a clip is silent, too short or longer than the model's window; there is no such palette entry.
+        InvalidInput: a clip is silent or too short; there is no such palette entry.
         InvalidOption: `at_step` outside the schedule.
         ModelUnavailable: the palette entry belongs to another backbone.
     """

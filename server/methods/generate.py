@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import torch
 
 from server.audio import Clip, to_peak
-from server.errors import InvalidOption
 from server.kinds.generate import GenerateOptions
 from server.methods import adapters
 from server.methods.context import Context, Output, Progress
@@ -27,14 +26,10 @@ def run(clips: Mapping[str, Clip], options: GenerateOptions, context: Context) -
     """`variations` sounds of `seconds`, at the model's rate, stereo where it can make it.
 
     Raises:
-        InvalidOption: longer than the model's window.
         InvalidInput, ModelUnavailable: there is no such palette entry, or it belongs to another backbone.
     """
     backbone = context.backbone(options.backbone)
     facts = backbone.facts
-    if options.seconds > facts.max_s:
-        raise InvalidOption(f"generate: seconds={options.seconds:g} is above the {facts.max_s:.2f} s that {facts.name} "
-                            "renders; ask for less, or choose a model with a longer window (`athanor models`).")
     seed = context.seed(options.seed)
     n_samples = round(options.seconds * facts.sample_rate)
     noise = KeyedNoise(seed, range(options.variations))

@@ -28,6 +28,7 @@ from server.methods.fitting import Fitted, fit, unfit
 from server.methods.generate import sample
 from server.methods.provenance import provenance
 from server.models.base import Backbone, Conditioning, Remembering
+from server.models.windowed import Windowed
 from server.sampling.noise import KeyedNoise
 
 NULL_SHARE = 0.25
@@ -42,7 +43,7 @@ def run(clips: Mapping[str, Clip], options: LearnOptions, context: Context) -> l
     """A palette entry (`adapter`), and what its prompt sounds like now (`recalled`).
 
     Raises:
-        InvalidInput: the clip is silent, too short or longer than the model's window.
+        InvalidInput: the clip is silent or too short.
     """
     backbone = context.backbone(options.backbone)
     seed = context.seed(options.seed)
@@ -83,10 +84,12 @@ def _trained(backbone: Backbone, fitted: Fitted, options: LearnOptions, seed: in
 
 def train(backbone: Backbone, adapter: adapters.Adapted, fitted: Fitted, options: LearnOptions, seed: int,
           context: Context) -> list[float]:
-    """Train the adapter on one clip; the loss of each tenth of the way (means), oldest first."""
+    """Train the adapter on one clip; the loss of each tenth of the way (means), oldest first.
+
+    Of a clip that is longer than the model's window, every item of a batch is a window drawn at random.
+    """
     with torch.no_grad():
-        x0 = backbone.encode(fitted.audio[:1])
-    x0 = x0.expand(options.learn_batch, *x0.shape[1:])
+        clip = backbone.encode(fitted.audio[:1])
     levels = backbone.levels(_LEVELS, "even")
     learned = levels.index_at_snr_db(CLEANEST_DB)
     prompts = [backbone.condition(p, fitted.source.duration_s) for p in (options.prompt, None)]
@@ -97,6 +100,7 @@ def train(backbone: Backbone, adapter: adapters.Adapted, fitted: Fitted, options
         context.on_step(Progress(step, options.learn_steps, "learning"))
         for group in optimizer.param_groups:
             group["lr"] = options.learn_rate * _rate(step, options.learn_steps)
+        x0 = _windows(clip, backbone, options.learn_batch, draw)
         level = levels.at(torch.randint(learned + 1, (options.learn_batch,), generator=draw).tolist())
         noise = torch.randn(x0.shape, generator=draw).to(x0)
         alpha, sigma = level.factors(x0)
@@ -108,6 +112,15 @@ def train(backbone: Backbone, adapter: adapters.Adapted, fitted: Fitted, options
         optimizer.step()
         seen.append(loss.detach())
     return _tenths(torch.stack(seen))
+
+
+def _windows(clip: Tensor, backbone: Backbone, n: int, draw: torch.Generator) -> Tensor:
+    """The clip's latents [1, channels, frames, ...] n times, or n windows of them."""
+    spare = clip.shape[2] - backbone.window_frames if isinstance(backbone, Windowed) else 0
+    if spare <= 0:
+        return clip.expand(n, *clip.shape[1:])
+    starts = torch.randint(spare + 1, (n,), generator=draw).tolist()
+    return torch.cat([clip[:, :, start : start + clip.shape[2] - spare] for start in starts])
 
 
 def _drawn(prompts: Sequence[Conditioning], n: int, draw: torch.Generator) -> list[Conditioning]:

@@ -10,10 +10,12 @@ import torch
 from server import __version__
 from server.kinds.base import Options
 from server.models.base import Backbone
+from server.models.windowed import Windowed
 
 
 def provenance(backbone: Backbone, options: Options, seed: int) -> dict[str, Any]:
-    """JSON values: model and revision, every option, the seed used, and the device and versions that make bytes equal."""
+    """JSON values: model and revision, every option, the seed used, and the device and versions that make bytes equal; where
+    the clip was longer than the model's window, the plan of its windows. To be asked for once the render is over."""
     facts = backbone.facts
     return {
         "athanor": __version__,
@@ -24,4 +26,4 @@ def provenance(backbone: Backbone, options: Options, seed: int) -> dict[str, Any
         "device": str(backbone.device),
         "dtype": str(backbone.dtype).removeprefix("torch."),
         "torch": torch.__version__,
-    }
+    } | (backbone.record() if isinstance(backbone, Windowed) else {})

@@ -26,6 +26,7 @@ from server.models.vocoder_delay import measure_delay
 from server.sampling.levels import Levels, levels_even_in_snr, levels_from_alphas_cumprod
 
 MAX_S = 10.24  # what all official checkpoints were trained on
+DRAFT_PASSES = 2
 _PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
 
@@ -118,19 +119,29 @@ class MelBackbone(PromptedBackbone):
 
         `n_samples` reaches at most to the end of the latents.
         """
+        return self.audio_of_mel(self.decode_mel(latents), n_samples)
+
+    def decode_draft(self, latents: Tensor, n_samples: int) -> Tensor:
+        """As `decode`, the levels corrected in two passes only: a third of the time, 1 to 2.5 dB of mel away from it."""
         mel = self.decode_mel(latents)
-        n_full = mel.shape[1] * self.mel.hop
-        assert 0 < n_samples <= n_full, "latents are shorter than the clip"
-        return self.vocode(mel)[:, None, :n_samples]
+        return self._finished(self._sound(mel), mel, 0, draft=True)[:, None, :n_samples]
 
     def decode_stereo(self, latents: Tensor, n_samples: int) -> Tensor:
         """Audio [batch, 2, n_samples]: what is noise differs between the sides, tones and strikes stay in the middle.
 
         Mono [batch, 1, n_samples] where the vocoder has no noise under it. Differentiable.
         """
+        return self.stereo_of_mel(self.decode_mel(latents), n_samples)
+
+    def audio_of_mel(self, mel: Tensor, n_samples: int) -> Tensor:
+        """The second half of `decode`, from log-mel frames [batch, frames, n_mels]."""
+        assert 0 < n_samples <= mel.shape[1] * self.mel.hop, "latents are shorter than the clip"
+        return self.vocode(mel)[:, None, :n_samples]
+
+    def stereo_of_mel(self, mel: Tensor, n_samples: int) -> Tensor:
+        """The second half of `decode_stereo`, from log-mel frames [batch, frames, n_mels]."""
         if not self.mel_noise:
-            return self.decode(latents, n_samples)
-        mel = self.decode_mel(latents)
+            return self.audio_of_mel(mel, n_samples)
         sound = self._sound(mel)
         return torch.stack([self._finished(sound, mel, side) for side in (0, 1)], dim=1)[..., :n_samples]
 
@@ -143,10 +154,12 @@ class MelBackbone(PromptedBackbone):
         n_full, audio = mel.shape[1] * self.mel.hop, self._vocode(mel)
         return F.pad(audio, (0, max(0, self.delay + n_full - audio.shape[-1])))[:, self.delay : self.delay + n_full]
 
-    def _finished(self, sound: Tensor, mel: Tensor, side: int) -> Tensor:
+    def _finished(self, sound: Tensor, mel: Tensor, side: int, draft: bool = False) -> Tensor:
         """With noise under it, one for each side, and its levels corrected."""
         if self.mel_noise:
             sound = sound + self.mel_noise * shaped_noise(seeded_noise(sound.shape[-1], self.device, side), mel, self.mel)
+        if draft:
+            return toward_mel(sound, mel, self.mel, min(self.mel_passes, DRAFT_PASSES))
         return toward_mel(sound, mel, self.mel, self.mel_passes, self.mel_smoothing)
 
     def _vocode(self, mel: Tensor) -> Tensor:

@@ -73,6 +73,7 @@ class Patches(MelBackbone, Remembering):
     """Mono; the null prompt is a text vector of zeros."""
 
     network: Bank
+    denoises_frames = 4096  # no window of its own: the limit is memory, which grows with the square of a remembered clip
 
     def __init__(self, folder: Path, *, name: str, revision: str, device: torch.device, dtype: torch.dtype) -> None:
         base = base_of(folder)

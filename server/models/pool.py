@@ -18,10 +18,10 @@ import psutil
 import torch
 from torch import nn
 
-from server.errors import OutOfMemory
 from server.models import loading
 from server.models.base import Backbone
 from server.models.catalogue import find
+from server.models.memory import is_out_of_memory, out_of_memory
 
 WEIGHT_SHARE = 0.7  # of a device's memory; the rest is for activations
 
@@ -153,17 +153,7 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
     """The one place where torch's several ways of running out of memory become OutOfMemory."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(_explain(name, error)) from error
-    except RuntimeError as error:
-        if not any(sign in str(error) for sign in ("not enough memory", "can't allocate memory", "out of memory")):
+    except Exception as error:
+        if not is_out_of_memory(error):
             raise
-        raise OutOfMemory(_explain(name, error)) from error
-
-
-def _explain(name: str, error: BaseException) -> str:
-    cause = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return (
-        f"The render with {name!r} does not fit the memory of its device ({cause}). "
-        "Try a shorter clip, fewer branches, dtype float16 on a card, or a smaller model."
-    )
+        raise out_of_memory(name, str(error)) from error

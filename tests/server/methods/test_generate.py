@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from server.audio import true_peak_dbfs
-from server.errors import InvalidOption
 from server.kinds import parse_options
 from server.methods import run
 
@@ -40,9 +41,14 @@ def test_only_what_guidance_needs_is_evaluated(context, backbone, given, rows):
     assert backbone.rows == [rows] * 20
 
 
-def test_longer_than_the_window_is_refused(context):
-    with pytest.raises(InvalidOption, match=r"seconds=11 is above the 10.24 s"):
-        run("generate", {}, options(seconds=11), context)
+def test_longer_than_the_window_is_the_same_in_windows(context, backbone):
+    """The Gaussian's denoiser looks at each frame alone, so windows must change nothing."""
+    joined = run("generate", {}, options(prompt="bells", seconds=25), context)[0]
+    assert joined.provenance["windows"]["starts_s"] == [0.0, 7.375, 14.75]
+    backbone.facts = replace(backbone.facts, max_s=30.0)
+    whole = run("generate", {}, options(prompt="bells", seconds=25), context)[0]
+    assert joined.clip.samples.shape == (1, 100000) and "windows" not in whole.provenance
+    np.testing.assert_allclose(joined.clip.samples, whole.clip.samples, atol=1e-5)
 
 
 def test_a_palette_entry_changes_what_is_made(context, noise_clip):
