@@ -19,7 +19,7 @@ _FRAME_S, _HOP_S = 0.032, 0.008
 _BAND_EDGES_HZ = 200.0 * 2.0 ** np.arange(0, 7)
 _LEAST_FALL_DB, _LEAST_FALL_S = 12.0, 0.05
 _FASTEST_PART = 0.35
-_DIRECT_BELOW_PEAK_DB, _TAIL_BELOW_PEAK_DB = 20.0, 60.0
+_DIRECT_BELOW_PEAK_DB, _TAIL_BELOW_ALL_DB = 20.0, 60.0
 
 
 def parametric(rt60_s: float, sample_rate: int, seed: int = 0, direct_db: float = 0.0) -> np.ndarray:
@@ -45,7 +45,7 @@ def parametric(rt60_s: float, sample_rate: int, seed: int = 0, direct_db: float 
 
 
 def measured(clip: Clip, sample_rate: int) -> np.ndarray:
-    """A recorded impulse response, mono, at `sample_rate`, from its direct sound to where it has fallen by 60 dB.
+    """A recorded impulse response, mono, at `sample_rate`, from its direct sound to where -60 dB of its energy are left.
 
     The direct sound is the first sample within 20 dB of the peak; what lies before it is the way from loudspeaker to
     microphone. Scaled to a peak of 1, so that a clip keeps its level.
@@ -58,7 +58,8 @@ def measured(clip: Clip, sample_rate: int) -> np.ndarray:
     samples = resample(fold_mono(clip), sample_rate).samples[0]
     loud = np.abs(samples) / np.abs(samples).max()
     start = int(np.argmax(loud >= 10 ** (-_DIRECT_BELOW_PEAK_DB / 20)))
-    stop = 1 + int(np.flatnonzero(loud >= 10 ** (-_TAIL_BELOW_PEAK_DB / 20))[-1])
+    left = np.square(loud[::-1].astype(np.float64)).cumsum()[::-1]
+    stop = 1 + int(np.flatnonzero(left >= left[0] * 10 ** (-_TAIL_BELOW_ALL_DB / 10))[-1])
     return (samples[start:stop] / np.abs(samples).max()).astype(np.float32)
 
 
