@@ -14,8 +14,10 @@ from server.models.windowed import Windowed
 
 
 def provenance(backbone: Backbone, options: Options, seed: int) -> dict[str, Any]:
-    """JSON values: model and revision, every option, the seed used, and the device and versions that make bytes equal; where
-    the clip was longer than the model's window, the plan of its windows. To be asked for once the render is over."""
+    """JSON values: model and revision, every option, the seed used, and the device and versions that make bytes equal.
+
+    Asked for once the render is over, also the plan of its windows, where the clip was longer than the model's.
+    """
     facts = backbone.facts
     return {
         "athanor": __version__,

@@ -28,9 +28,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def out_of_memory(name: str, cause: str) -> OutOfMemory:
     """The error that a person sees; `cause` is what the device said."""
-    cause = (cause.strip() or "MemoryError").splitlines()[0]
-    return OutOfMemory(f"The render with {name!r} does not fit the memory of its device ({cause}). Try a shorter clip, fewer "
-                       "branches, dtype float16 on a card, or a smaller model.")
+    said = (cause.strip() or "MemoryError").splitlines()[0]
+    return OutOfMemory(f"The render with {name!r} does not fit the memory of its device ({said}). Try a shorter clip, "
+                       "fewer branches, dtype float16 on a card, or a smaller model.")
 
 
 class Ladder:

@@ -100,7 +100,9 @@ class Windowed(Backbone):
         climbed = self._ladder.record()
         return said | ({"memory": climbed} if climbed else {})
 
-    def _answers(self, x: Tensor, level: Level, conditionings: Sequence[Conditioning], at_once: int | None = None) -> Tensor:
+    def _answers(
+        self, x: Tensor, level: Level, conditionings: Sequence[Conditioning], at_once: int | None = None
+    ) -> Tensor:
         def evaluate(first: int, end: int) -> Tensor:
             if (first, end) == (0, len(x)):
                 return self.inner.denoise(x, level, conditionings)
