@@ -123,8 +123,7 @@ class MelBackbone(PromptedBackbone):
 
     def decode_draft(self, latents: Tensor, n_samples: int) -> Tensor:
         """As `decode`, the levels corrected in two passes only: a third of the time, 1 to 2.5 dB of mel away from it."""
-        mel = self.decode_mel(latents)
-        return self._finished(self._sound(mel), mel, 0, draft=True)[:, None, :n_samples]
+        return self.draft_of_mel(self.decode_mel(latents), n_samples)
 
     def decode_stereo(self, latents: Tensor, n_samples: int) -> Tensor:
         """Audio [batch, 2, n_samples]: what is noise differs between the sides, tones and strikes stay in the middle.
@@ -144,6 +143,10 @@ class MelBackbone(PromptedBackbone):
             return self.audio_of_mel(mel, n_samples)
         sound = self._sound(mel)
         return torch.stack([self._finished(sound, mel, side) for side in (0, 1)], dim=1)[..., :n_samples]
+
+    def draft_of_mel(self, mel: Tensor, n_samples: int) -> Tensor:
+        """The second half of `decode_draft`, from log-mel frames [batch, frames, n_mels]."""
+        return self._finished(self._sound(mel), mel, 0, draft=True)[:, None, :n_samples]
 
     def vocode(self, mel: Tensor) -> Tensor:
         """Audio [batch, frames * hop] of log-mel frames [batch, frames, n_mels], without delay, its levels corrected."""

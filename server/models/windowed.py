@@ -63,21 +63,21 @@ class Windowed(Backbone):
         padded = F.pad(audio, (0, n_frames * self._hop - audio.shape[-1]))
         return join([self.encode(piece) for piece in split(padded, plan.scaled(self._hop))], plan)
 
+    @property
+    def reach(self) -> int | None:
+        return self.inner.reach
+
     def decode(self, latents: Tensor, n_samples: int) -> Tensor:
         """As `Backbone.decode`, latents longer than the window piece by piece; differentiable."""
-        if latents.shape[2] <= self._coded:
-            return self._ladder.rows(lambda a, b: self.inner.decode(latents[a:b], n_samples), len(latents))
-        if isinstance(self.inner, MelBackbone):
-            return self.inner.audio_of_mel(self._mel(self.inner, latents), n_samples)
-        return self._decoded(latents, n_samples, self.decode)
+        return self._decoded(latents, n_samples, self.inner.decode, MelBackbone.audio_of_mel)
 
     def decode_stereo(self, latents: Tensor, n_samples: int) -> Tensor:
         """As `Backbone.decode_stereo`, latents longer than the window piece by piece."""
-        if latents.shape[2] <= self._coded:
-            return self._ladder.rows(lambda a, b: self.inner.decode_stereo(latents[a:b], n_samples), len(latents))
-        if isinstance(self.inner, MelBackbone):
-            return self.inner.stereo_of_mel(self._mel(self.inner, latents), n_samples)
-        return self._decoded(latents, n_samples, self.decode_stereo)
+        return self._decoded(latents, n_samples, self.inner.decode_stereo, MelBackbone.stereo_of_mel)
+
+    def decode_draft(self, latents: Tensor, n_samples: int) -> Tensor:
+        """As `Backbone.decode_draft`, latents longer than the window piece by piece; differentiable."""
+        return self._decoded(latents, n_samples, self.inner.decode_draft, MelBackbone.draft_of_mel)
 
     def denoise(self, x: Tensor, level: Level, conditionings: Sequence[Conditioning]) -> Tensor:
         """As `Backbone.denoise`; longer latents as windows in one batch, or in several where there are many."""
@@ -110,17 +110,23 @@ class Windowed(Backbone):
 
         return self._ladder.rows(evaluate, len(x), at_once)
 
-    def _mel(self, inner: MelBackbone, latents: Tensor) -> Tensor:
-        """Log-mel frames of the whole clip, [batch, frames, n_mels]."""
+    def _decoded(self, latents: Tensor, n_samples: int, decode: Callable[[Tensor, int], Tensor],
+                 of_mel: Callable[[MelBackbone, Tensor, int], Tensor]) -> Tensor:
+        """Audio of latents by `decode`; of a mel model and several windows, by `of_mel` from all their mels."""
+        if latents.shape[2] <= self._coded:
+            return self._ladder.rows(lambda a, b: decode(latents[a:b], n_samples), len(latents))
         plan = plan_windows(latents.shape[2], self._coded)
+        if isinstance(self.inner, MelBackbone):
+            return of_mel(self.inner, self._mel(self.inner, latents, plan), n_samples)
+        pieces = [self._ladder.rows(lambda a, b, piece=piece: decode(piece[a:b], plan.length * self._hop), len(piece))
+                  for piece in split(latents, plan)]
+        return join(pieces, plan.scaled(self._hop))[..., :n_samples]
+
+    def _mel(self, inner: MelBackbone, latents: Tensor, plan: WindowPlan) -> Tensor:
+        """Log-mel frames of the whole clip, [batch, frames, n_mels]."""
         mels = [self._ladder.rows(lambda a, b, piece=piece: inner.decode_mel(piece[a:b]), len(piece))
                 for piece in split(latents, plan)]
         return join(mels, plan.scaled(inner.frames_per_latent), dim=1)
-
-    def _decoded(self, latents: Tensor, n_samples: int, decode: Callable[[Tensor, int], Tensor]) -> Tensor:
-        plan = plan_windows(latents.shape[2], self._coded)
-        pieces = [decode(piece, plan.length * self._hop) for piece in split(latents, plan)]
-        return join(pieces, plan.scaled(self._hop))[..., :n_samples]
 
 
 class WindowedRemembering(Windowed, Remembering):

@@ -35,6 +35,8 @@ def test_a_clip_that_fits_passes_through_to_the_bit(tiny_backbone, normal, layou
         assert torch.equal(outer.denoise(x, level, conditionings), inner.denoise(x, level, conditionings))
         assert torch.equal(outer.decode_stereo(x, audio.shape[-1]), inner.decode_stereo(x, audio.shape[-1]))
         assert torch.equal(outer.decode(x, audio.shape[-1]), inner.decode(x, audio.shape[-1]))
+        assert torch.equal(outer.decode_draft(x, audio.shape[-1]), inner.decode_draft(x, audio.shape[-1]))
+    assert outer.reach == inner.reach
     assert outer.condition("rain", 0.9).key == inner.condition("rain", 0.9).key and outer.record() == {}
     assert outer.facts.max_s == LONGEST_S and isinstance(outer, Remembering) == (layout == "patches")
 
@@ -142,5 +144,5 @@ def test_derivatives_pass_through(tiny_backbone, normal, layout):
         ahead, behind = (outer.denoise(x + s * h * v, level, conditionings) for s in (1, -1))
     assert db(along - (ahead - behind) / (2 * h), along) < -40
     x.requires_grad_(True)
-    outer.decode(x, n_samples).square().sum().backward()
+    outer.decode_draft(x, n_samples).square().sum().backward()
     assert bool((x.grad.abs().sum((0, 1)) > 0).all())
