@@ -89,3 +89,15 @@ class GivenNoise:
         if step in self.residual:
             return self.residual[step]
         return scale * self.z[step] if scale else None
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The noise of one batch for `times` such batches in one: [times * batch, ...], all alike."""
+
+    noise: NoiseSource
+    times: int
+
+    def term(self, step: int, shape: Sequence[int], scale: float) -> Tensor | None:
+        term = self.noise.term(step, shape, scale)
+        return None if term is None else term.repeat(self.times, *[1] * (term.ndim - 1))
