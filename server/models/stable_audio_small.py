@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stable Audio Open Small: the transformer of Stable Audio, distilled to render in eight steps (Novack et al. 2025, ARC).
 
-It moves on a straight line, x_t = (1 - t) x0 + t e, and answers with u = e - x0. In variance-preserving coordinates the state
-is x_t / sqrt((1 - t)^2 + t^2), so alpha + sigma of a level is 1 / sqrt((1 - t)^2 + t^2), and x0 = x_t - t u. It is sampled
-by leaping to x0 and noising anew (`server.sampling.ping_pong`), without guidance. Such a network answers with a finished
+It moves on a straight line, x_t = (1 - t) x0 + t e, and answers with u = e - x0. Its variance-preserving state is
+x_t / sqrt((1 - t)^2 + t^2), so alpha + sigma of a level is 1 / sqrt((1 - t)^2 + t^2), and x0 = x_t - t u. It is sampled by
+leaping to x0 and noising anew (`server.sampling.ping_pong`), without guidance. Such a network answers with a finished
 sound, not with the mean of all that are possible, so nothing that inverts or measures it makes sense: `generate` alone.
 
 The published files are in another layout; `server.models.convert` makes a folder of them: that of Stable Audio, without
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 
 import torch
@@ -34,6 +35,7 @@ CLEANEST_LOG_SNR, NOISIEST_LOG_SNR = 2.0, -6.0  # of the published schedule, as 
 class NormedTransformer(diffusers.StableAudioDiTModel):
     """Stable Audio's transformer with a layer norm on the queries and keys of every head."""
 
+    @wraps(diffusers.StableAudioDiTModel.__init__)  # its parameters are what diffusers reads a config by
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)
         width = self.config.attention_head_dim

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What both mel models share: exact lengths, silence at the end, schedules, batches, gradients, half precision."""
+"""What the mel models share beside what every backbone promises: facts, silence at the end, schedules, a stereo image."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from diffusers import DDIMScheduler
 from server.models.loading import load
 from server.models.mel import log_mel
 
-LAYOUTS = ["audioldm", "audioldm2"]
+LAYOUTS = ["audioldm", "audioldm2", "musicldm", "tango"]
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -24,15 +22,6 @@ def backbone(request, tiny_backbone):
 def test_facts(backbone):
     facts = backbone.facts
     assert (facts.sample_rate, facts.channels, facts.latent_hz, facts.max_s) == (16000, 1, 25.0, 10.24)
-
-
-@pytest.mark.parametrize("n_samples", [1, 639, 640, 641, 16017])
-def test_odd_lengths_come_back_exactly(backbone, normal, n_samples):
-    audio = 0.1 * normal(2, 1, n_samples)
-    latents = backbone.encode(audio)
-    assert latents.shape[1:] == backbone.latent_shape(n_samples) == (8, math.ceil(n_samples / 640), 16)
-    assert latents.dtype == torch.float32
-    assert backbone.decode(latents, n_samples).shape == audio.shape
 
 
 def test_a_full_length_decode_has_room_for_the_delay(backbone, normal):
@@ -58,23 +47,18 @@ def test_levels_equal_the_schedulers_table(backbone, tiny_folder):
     np.testing.assert_allclose(levels.alpha[-1] ** 2, scheduler.final_alpha_cumprod.double(), rtol=1e-6)
 
 
+def power_ratio(backbone) -> float:
+    """Signal over noise power of the noisiest training step: Tango's does not reach -24 dB."""
+    power = float(backbone.parts.scheduler.alphas_cumprod[-1])
+    return power / (1 - power)
+
+
 def test_even_levels_start_in_noise_and_end_clean(backbone):
     even = backbone.levels(20, "even")
+    loudest = max(-24.0, 10 * np.log10(power_ratio(backbone)))
     assert even.n_steps == 20 and even.sigma[-1] == 0
     np.testing.assert_allclose(np.diff(even.snr_db[:-1]), even.snr_db[1] - even.snr_db[0], rtol=1e-9)
-    assert float(even.snr_db[0]) == pytest.approx(-24.0) and even.time[-2] == 0
-
-
-@pytest.mark.parametrize("frames", [1, 3, 26])
-def test_a_batch_equals_its_items_at_their_own_levels(backbone, normal, frames):
-    x, levels = normal(3, 8, frames, 16), backbone.levels(10)
-    conditionings = [backbone.condition(p, 1.0) for p in ("glass bells", None, "wind in trees")]
-    together = backbone.denoise(x, levels.at([0, 4, 9]), conditionings)
-    assert together.shape == x.shape and together.dtype == torch.float32
-    for item, index in enumerate((0, 4, 9)):
-        alone = backbone.denoise(x[item : item + 1], levels.at(index), conditionings[item : item + 1])
-        tolerance = 1e-5 * max(1.0, levels.at(index).edm_sigma.item())
-        torch.testing.assert_close(together[item : item + 1], alone, rtol=1e-4, atol=tolerance)
+    assert float(even.snr_db[0]) == pytest.approx(loudest) and even.time[-2] == 0
 
 
 def test_times_between_training_steps_are_answered(backbone, normal):
@@ -84,31 +68,6 @@ def test_times_between_training_steps_are_answered(backbone, normal):
     x, prompt = normal(1, 8, 5, 16), [backbone.condition("wind", 1.0)]
     change = (backbone.denoise(x, half, prompt) - backbone.denoise(x, between, prompt)).abs().max()
     assert 0 < change < 0.1
-
-
-def test_gradients_reach_the_latents_through_decoder_and_vocoder(backbone, normal):
-    latents = normal(1, 8, 5, 16).requires_grad_()
-    backbone.decode(latents, 3000).square().mean().backward()
-    assert torch.isfinite(latents.grad).all() and latents.grad.any()
-    assert not any(p.requires_grad for p in backbone.parts.vae.parameters())
-
-
-def test_gradients_reach_the_state_through_the_network(backbone, normal):
-    x = normal(1, 8, 5, 16).requires_grad_()
-    backbone.denoise(x, backbone.levels(10).at(5), [backbone.condition(None, 1.0)]).square().mean().backward()
-    assert torch.isfinite(x.grad).all() and x.grad.any()
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_half_precision_is_the_denoisers_alone(tiny_backbone, normal, layout):
-    half, single = tiny_backbone(layout, dtype="bfloat16"), tiny_backbone(layout)
-    assert next(half.network.parameters()).dtype == torch.bfloat16
-    assert next(half.parts.vocoder.parameters()).dtype == torch.float32
-    x, level = normal(1, 8, 13, 16), single.levels(10).at(6)
-    answers = [b.denoise(x, level, [b.condition("wind", 1.0)]) for b in (half, single)]
-    assert answers[0].dtype == torch.float32
-    assert (answers[0] - answers[1]).norm() / answers[1].norm() < 0.05
-    assert torch.equal(half.encode(0.1 * normal(1, 1, 3000)), single.encode(0.1 * normal(1, 1, 3000)))
 
 
 def test_a_stereo_image_comes_from_the_noise_alone(tiny_folder, normal):
