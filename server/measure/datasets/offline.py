@@ -82,8 +82,8 @@ def event_mixtures(held_out: HeldOut, seed: int, count: int = 90, *, seconds: fl
                    classes: Sequence[str] | None = None) -> list[Mixture]:
     """`count` mixtures of two recordings of different classes, drawn without preference for a class; mono, peak 0.5.
 
-    A recording that is shorter is heard again, a longer one cut. Labels are the vocabulary's example prompts. Some recordings
-    have a narrow band (11 kHz sample rate), as recordings have: half of a mixture may then lack the highs.
+    A recording that is shorter is heard again, a longer one cut. Labels are the vocabulary's example prompts. Some
+    recordings have a narrow band (11 kHz sample rate): half of a mixture may then lack the highs.
 
     Raises:
         InvalidOption: fewer than two classes have recordings.
@@ -122,8 +122,9 @@ def _notes(held_out: HeldOut, played: Instrument, sample_rate: int) -> list[np.n
     sounds = [sound for sound in held_out.of(played.class_name)
               if played.source in sound.source and sound.rate >= sample_rate]
     if not sounds:
-        raise InvalidOption(f"The held-out sounds have no {played.class_name} of {sample_rate} Hz or more from a source like "
-                            f"{played.source!r} for {played.label!r}. Fetch them with `python -m server.measure.fetch DIR`.")
+        raise InvalidOption(f"The held-out sounds have no {played.class_name} of {sample_rate} Hz or more from a source "
+                            f"like {played.source!r} for {played.label!r}. Fetch them with "
+                            "`python -m server.measure.fetch DIR`.")
     longest = round(NOTE_S[1] * sample_rate)
     return [sound.clip(sample_rate).samples[0, :longest] for sound in sounds]
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an embedding of sounds must offer, and the figures that any embedding gives: likeness of clips, FAD. No torch.
+
+Two exist: `clap` (from the hub, the papers') and `embedded_embedding` (ships). A figure is named after its embedding; only
+CLAP's are called CLAP-A and CLAP-T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+
+from server.audio import Clip
+from server.measure.fad import frechet_distance
+
+
+class Embedding(Protocol):
+    """name: of the embedding and its checkpoint. `windows`: unit vectors float32 [n, d], one for each 10 s of a clip."""
+
+    name: str
+
+    def windows(self, clip: Clip) -> np.ndarray: ...
+
+
+def embed(embedding: Embedding, clips: Iterable[Clip]) -> np.ndarray:
+    """The vectors of all windows of all clips, [n, d]: what a Frechet distance is taken of."""
+    return np.concatenate([embedding.windows(clip) for clip in clips])
+
+
+def audio_agreement(embedding: Embedding, a: Clip, b: Clip) -> float:
+    """Mean cosine of the windows of two clips at the same place, -1 to 1: CLAP-A, if the embedding is CLAP.
+
+    Windows behind the end of the shorter clip do not count.
+    """
+    return float(np.mean([x @ y for x, y in zip(embedding.windows(a), embedding.windows(b), strict=False)]))
+
+
+def frechet_audio_distance(embedding: Embedding, made: Iterable[Clip], real: Iterable[Clip]) -> float:
+    """Frechet distance of two sets of clips in an embedding. `fad` says how it depends on their number."""
+    return frechet_distance(embed(embedding, made), embed(embedding, real))
