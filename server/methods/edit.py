@@ -17,16 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from server.audio import Clip, true_peak_dbfs
+from server.audio import Clip
 from server.kinds.edit import EditOptions
 from server.methods import selection
 from server.methods.context import Context, Output
 from server.methods.count import Counter
-from server.methods.fitting import Fitted, bandwidth_hz, fit, unfit
+from server.methods.fitting import Fitted, bandwidth_hz, fit
+from server.methods.heard import heard
 from server.methods.invert_clip import Inversion, clip_seed, ddim_invert_clip, invert_clip, prompted, rows_at_once
 from server.methods.provenance import provenance
 from server.models.base import Backbone
@@ -41,7 +41,6 @@ WEAKEST_DB, STRONGEST_DB = 10.0, -20.0
 USUAL_STRENGTH = 0.6
 _LEAD, _DDIM_LEAD = 3.0, 1.25
 """Target guidance, times what suits the model: the paper's 12, and 5 for ddim, on a model that 4 suits."""
-_CEILING_DBTP = -1.0
 
 
 @dataclass(frozen=True)
@@ -96,19 +95,6 @@ class Edit:
         """M of eq. 6; None without a selection."""
         return selection.latent_mask(self.spans, way.first.x, self.backbone.facts.latent_hz) if self.spans else None
 
-    @torch.no_grad()
-    def heard(self, latents: Tensor) -> Clip:
-        """The clip that one target's latents [items, ...] become, with the original outside the selection.
-
-        It is lowered where its true peak would pass both -1 dBTP and the original's.
-        """
-        source = self.clip.source
-        clip = unfit(self.backbone.decode(latents, self.clip.n_samples), self.clip, self.backbone)
-        over_db = true_peak_dbfs(clip) - max(_CEILING_DBTP, true_peak_dbfs(source)) if not clip.is_silent else 0.0
-        if over_db > 0.0:
-            clip = replace(clip, samples=clip.samples * np.float32(10.0 ** (-over_db / 20.0)))
-        return selection.join(source, clip, self.spans) if self.spans else clip
-
 
 def run(clips: Mapping[str, Clip], options: EditOptions, context: Context) -> list[Output]:
     """Edited clips with the original's rate, channels, exact length and gain, one per target.
@@ -132,16 +118,16 @@ def run(clips: Mapping[str, Clip], options: EditOptions, context: Context) -> li
     count.planned = inverted + after
     outputs = []
     for targets in _together(edit, way):
-        made = edit.latents(targets, way)
-        for target, latents in zip(targets, made.split(clip.items), strict=True):
+        together = edit.latents(targets, way)
+        for target, latents in zip(targets, together.split(clip.items), strict=True):
             count("decoding", 0)
-            outputs.append((target, edit.heard(latents), _leakage(edit, way, latents)))
+            outputs.append((target, heard(latents, clip, backbone, spans), _leakage(edit, way, latents)))
     shared = provenance(backbone, options, seed) | {
         "snr_db": round(float(edit.levels.snr_db[edit.start]), 2), "at_step": left, "guidance_target": edit.weight,
         "inversion_evaluations": inverted, "network_evaluations": count.done,
         "bandwidth_hz": bandwidth_hz(clip.source, backbone)}
-    return [Output("edited", f"edited_{number}", heard, provenance=shared | {"to": target} | leaked)
-            for number, (target, heard, leaked) in enumerate(outputs, 1)]
+    return [Output("edited", f"edited_{number}", made, provenance=shared | {"to": target} | leaked)
+            for number, (target, made, leaked) in enumerate(outputs, 1)]
 
 
 def start_level(levels: Levels, options: EditOptions) -> int:
