@@ -9,12 +9,15 @@ from typing import Any
 from server.errors import InvalidOption
 from server.kinds.base import Kind, nearest
 from server.kinds.debug import DEBUG
+from server.kinds.edit import EDIT
 from server.kinds.fuse import FUSE
 from server.kinds.generate import GENERATE
 from server.kinds.learn import LEARN
+from server.kinds.restore import RESTORE
 from server.kinds.separate import SEPARATE
+from server.kinds.vary import VARY
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (FUSE, LEARN, GENERATE, SEPARATE)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (FUSE, LEARN, GENERATE, SEPARATE, EDIT, RESTORE, VARY)}
 
 
 def find_kind(name: str) -> Kind:
