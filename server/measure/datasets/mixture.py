@@ -16,7 +16,7 @@ PEAK = 0.5
 @dataclass(frozen=True)
 class Mixture:
     """Attributes:
-        clip: the mixture; at float32 precision the sum of the stems, which have its rate, channels and length.
+        clip: the mixture, the sum of the stems (a published one to its own rounding); all of one rate and length.
         stems: by label; a label is what to say as the stem's prompt.
         name: tells it from the others of its set.
         classes: by label, the class of sound, where the set has one that is not the label.
