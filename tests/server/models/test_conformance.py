@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every backbone promises, whatever is inside: one suite over the tiny checkpoints of all layouts and the shipped ones.
+"""What every backbone promises, whatever is inside it: one suite over the tiny checkpoints of all layouts and the shipped.
 
 What only one model has (its text encoder's traps, its schedule's table) is in the test file of its adapter.
 """
