@@ -23,13 +23,20 @@ def relative_db(a: Clip, b: Clip) -> float:
 
 
 def test_masks_have_the_formula_and_leave_the_rest_to_the_residual():
+    """Powers that do not change over a region, where it is the formula itself."""
     stems = torch.tensor([[1.0, 3.0, 0.0, 0.0], [1.0, 1.0, 2.0, 0.0]])
-    seen = torch.tensor([4.0, 2.0, 2.0, 0.0])
+    seen = torch.tensor([4.0, 2.0, 2.0, 1.0])
     rest = (seen - stems.sum(0)).clamp(min=0)
-    found = masks.masks(stems, seen)
-    expected = torch.tensor([[0.25, 0.75, 0.0, 0.0], [0.25, 0.25, 1.0, 0.0]])
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(found[:, :3], (stems / (stems.sum(0) + rest))[:, :3])
+    found = masks.masks(stems[..., None, None].expand(2, 4, 50, 20), seen[:, None, None].expand(4, 50, 20))
+    torch.testing.assert_close(found[..., 25, 10], stems / (stems.sum(0) + rest))
+    torch.testing.assert_close(found[..., 0, 0], found[..., 25, 10])
+
+
+def test_a_power_is_averaged_over_its_neighbours_and_less_of_them_at_the_ends():
+    power = torch.zeros(1, 5, 5)
+    power[0, 0, 0] = 18.0
+    found = masks.averaged(power, (3, 3))[0]
+    assert found[0, 0] == 4.5 and found[0, 1] == 3.0 and found[1, 1] == 2.0 and found[2:].sum() == 0
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 44100])
