@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 PARTS = ("rebuild", "judge", "agreement", "variety", "copies", "fusion_window", "learn_gap", "speed")
-PAPERS: tuple[str, ...] = ()  # only where asked for by name: they take long
+PAPERS: tuple[str, ...] = ("restoration",)  # only where asked for by name: they take long
 # Options of some parts alone, and of which.
-ABOUT = {"pairs": ("fusion_window",), "levels": ("fusion_window",), "clips": ("learn_gap",),
-         "seconds": ("fusion_window", "learn_gap"), "fuse": ("fusion_window",), "learned_fusions": ("fusion_window",),
-         "learn": ("learn_gap", "fusion_window")}
+ABOUT = {"pairs": ("fusion_window",), "levels": ("fusion_window",), "clips": ("learn_gap", "restoration"),
+         "seconds": ("fusion_window", "learn_gap", "restoration"), "fuse": ("fusion_window",),
+         "learned_fusions": ("fusion_window",), "learn": ("learn_gap", "fusion_window"), "restore": ("restoration",)}
 # What an evaluation says itself to the jobs that it runs.
 TAKEN = {"fuse": ("snr_db", "at_step", "sweep", "balance", "seed", "backbone", "adapter"),
-         "learn": ("prompt", "name", "replace", "seed", "backbone")}
+         "learn": ("prompt", "name", "replace", "seed", "backbone"),
+         "restore": ("gap", "cutoff_hz", "rt60", "clip_level", "stem", "seed", "backbone")}
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -44,13 +45,16 @@ def _add_sizes(command: argparse.ArgumentParser) -> None:
     command.add_argument("--pairs", type=_whole(1, 200), metavar="N", help="pairs of recordings to fuse (20)")
     command.add_argument("--levels", type=_whole(3, 20), metavar="N",
                          help="levels at which each pair is fused, 3 to 20 (20)")
-    command.add_argument("--clips", type=_whole(1, 500), metavar="N", help="recordings to learn (10)")
+    command.add_argument("--clips", type=_whole(1, 500), metavar="N", help="recordings to learn, or to restore (10)")
     command.add_argument("--seconds", type=_seconds, metavar="S",
-                         help="length of what is fused or learned, 0.5 to 47 (3 to fuse, 5 to learn)")
+                         help="length of what is fused, learned or restored, 0.5 to 47 (3; 5 to learn)")
     command.add_argument("--fuse", nargs="+", default=[], metavar="NAME=VALUE",
                          help="options of fuse, where pairs are fused; as in `--fuse reference=none inject=state`")
     command.add_argument("--learn", nargs="+", default=[], metavar="NAME=VALUE",
                          help="options of learn, where recordings are learned; as in `--learn full=true learn_steps=800`")
+    command.add_argument("--restore", nargs="+", default=[], metavar="NAME=VALUE",
+                         help="options of restore; task, algorithm and vmc leave out all others; as in `--restore "
+                              "algorithm=irs vmc=true steps=20`")
     command.add_argument("--learned-fusions", type=_whole(0, 200), metavar="N",
                          help="fuse so many pairs once more with the reference learned first (0)")
 
@@ -113,6 +117,7 @@ def _check(arguments: argparse.Namespace) -> None:
             raise InvalidOption(f"--{option.replace('_', '-')} is about {' and '.join(parts)}, which --parts leaves out.")
     _check_job("fuse", arguments.fuse, "reference=none inject=state")
     _check_job("learn", arguments.learn, "full=true learn_steps=800")
+    _check_job("restore", arguments.restore, "algorithm=irs steps=20")
 
 
 def _check_job(kind: str, pairs: Sequence[str], example: str) -> None:

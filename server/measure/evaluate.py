@@ -25,6 +25,7 @@ from server.models.loading import load
 from server.telling import Eta, Tell, told
 
 FIGURES, REPORT = "figures.json", "report.md"
+KINDS = ("fuse", "learn", "restore")  # jobs whose options can be given
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     for size in ("pairs", "levels", "clips", "learned-fusions"):
         parser.add_argument(f"--{size}", type=int)
     parser.add_argument("--seconds", type=float)
-    for kind in ("fuse", "learn"):
+    for kind in KINDS:
         parser.add_argument(f"--{kind}", nargs="*", default=[], metavar="NAME=VALUE")
     return parser
 
 
 def _arguments(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Arguments of parts that the command line changes."""
-    said = vars(given) | {kind: dict(pair.split("=", 1) for pair in getattr(given, kind)) for kind in ("fuse", "learn")}
+    said = vars(given) | {kind: dict(pair.split("=", 1) for pair in getattr(given, kind)) for kind in KINDS}
     arguments = {}
     for name, part in PARTS.items():
         if changed := {place: said[size] for size, place in part.sizes.items() if said[size]}:

@@ -17,6 +17,7 @@ from server.measure import (
     learn_gap,
     mel_classifier,
     rebuild,
+    restoration,
     speed,
     variety,
 )
@@ -57,6 +58,9 @@ PARTS: Mapping[str, Part] = {
     "learn_gap": Part(learn_gap, "Learning", {"plan": learn_gap.Plan(clips=1, seconds=2.0, learn={"learn_steps": 30})},
                       _alike("clips", "seconds", "learn")),
     "speed": Part(speed, "Speed", {"plan": speed.Plan(repeats=1, jobs=("generate", "fuse"))}),
+    "restoration": Part(restoration, "Restoration (DiffMusic)",
+                        {"plan": restoration.Plan(clips=2, seconds=1.5, restore={"steps": 6, "algorithm": "irs"})},
+                        _alike("clips", "seconds", "restore"), of_paper=True),
 }
 AIMS = tuple(name for name, part in PARTS.items() if not part.of_paper)
 PAPERS = tuple(name for name, part in PARTS.items() if part.of_paper)

@@ -32,7 +32,9 @@ def test_the_command_names_the_parts_that_there_are():
     (["--learn", "full"], "--learn full=true learn_steps=800"),
     (["--learn", "learn_step=3"], "did you mean 'learn_steps'"),
     (["--fuse", "snr_db=-6"], "an evaluation says snr_db itself"),
-    (["--parts", "speed", "--clips", "4"], "--clips is about learn_gap, which --parts leaves out"),
+    (["--restore", "algorithm"], "--restore algorithm=irs steps=20"),
+    (["--restore", "gap=0:1"], "an evaluation says gap itself"),
+    (["--parts", "speed", "--clips", "4"], "--clips is about learn_gap and restoration, which --parts leaves out"),
 ])
 def test_a_mistake_is_told_before_anything_is_loaded(words, message, capsys):
     assert main(["evaluate", "embedded", *words]) == USAGE

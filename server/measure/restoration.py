@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restoration: every task held against doing nothing and against a classical method, on clips that no model was trained on.
+
+The rows are those of DiffMusic's tables 1 and 2 (algorithm, with and without the vocoder mel-spectrogram constraint), and
+two tasks more. LSD as the paper's, at 16 kHz; log-mel distance at the model's rate; SI-SDR, in a gap alone where there is
+one; and the Frechet distance of the clips in the embedding timbre-1, which is not the paper's FAD and, of so few clips, is
+for comparing the rows of one table alone.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from server.audio import Clip, fold_mono, resample
+from server.kinds.restore import RestoreOptions
+from server.measure import diffmusic, timbre
+from server.measure.bench import Bench, Finding, NotMeasured
+from server.measure.damages import TRIALS, Damage, Sample, Trial
+from server.measure.fad import frechet_distance
+from server.measure.held_out import HeldOut, Sound
+from server.measure.log_mel_distance import log_mel_distance
+from server.measure.lsd import lsd
+from server.measure.prompts import prompt_of
+from server.measure.si_sdr import si_sdr_db
+
+LSD_RATE = 16000
+NOTHING, CLASSIC = "nothing", "classical"
+BY_WAVEFORM = ("dereverb, known room", "separate", "denoise", "declip")
+"""Trials that are judged by SI-SDR: what is missing is determined by what is there. The others by log-mel distance."""
+_LEAST_LEVEL_DB = -30.0
+
+
+ALGORITHMS = ("irs", "dps", "dsg")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is restored: clips, seconds of each, options of `restore`.
+
+    Of the options, `algorithm`, `vmc` and `task` leave out the rows and trials that have another; the others go to all.
+    """
+
+    clips: int = 10
+    seconds: float = 3.0
+    restore: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """The trials of the task asked for, or all."""
+        task = self.restore.get("task")
+        return {name: trial for name, trial in TRIALS.items() if task in (None, trial.task)}
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Options of `restore`, by the row's name."""
+        others = {name: value for name, value in self.restore.items() if name not in ("task", "algorithm", "vmc")}
+        asked = RestoreOptions.model_validate({"task": "denoise", **self.restore})
+        algorithms = [asked.algorithm] if "algorithm" in self.restore else ALGORITHMS
+        return {f"{algorithm}{'' if vmc else ', no VMC'}": {**others, "algorithm": algorithm, "vmc": vmc}
+                for vmc in ([asked.vmc] if "vmc" in self.restore else (True, False)) for algorithm in algorithms}
+
+
+def measure(bench: Bench, plan: Plan | None = None) -> dict:
+    """Figures of every task and row, and of every clip in it.
+
+    Raises:
+        NotMeasured: there are no held-out sounds, too few of them suit, or the model does not render clips that long.
+    """
+    plan = plan or Plan()
+    bench.need_seconds(plan.seconds)
+    samples = _samples(bench, plan)
+    trials, planned = {}, len(plan.trials) * len(samples)
+    for title, trial in plan.trials.items():
+        kept: dict[str, list[tuple[Damage, Sequence[Clip], float]]] = {}
+        for number in range(len(samples)):
+            bench.report(len(trials) * len(samples) + number, planned, title)
+            damage = trial.damage(samples, number)
+            for name, clips, seconds in _made(bench, plan, trial.task, damage):
+                kept.setdefault(name, []).append((damage, clips, seconds))
+        trials[title] = {name: _row(made) for name, made in kept.items()}
+    return {"plan": asdict(plan), "clips": len(samples), "trials": trials}
+
+
+def _samples(bench: Bench, plan: Plan) -> list[Sample]:
+    """Clips that suit, of as many classes as there are, by seed."""
+    rate, found = bench.backbone.facts.sample_rate, []
+    for sound in _in_turn(bench.need_held_out(), bench.seed):
+        if (clip := _suited(sound, rate, plan.seconds)) is not None:
+            found.append(Sample(clip, prompt_of(sound.class_name)))
+        if len(found) == plan.clips:
+            break
+    if len(found) < 2:
+        raise NotMeasured(f"Fewer than two of the held-out sounds are {plan.seconds:g} s long and of {rate} Hz.")
+    return found
+
+
+def _in_turn(held_out: HeldOut, seed: int) -> list[Sound]:
+    """Every sound, one of each class before a second one of any."""
+    own = [held_out.of(name) for name in held_out.classes()]
+    drawn = held_out.drawn(max(map(len, own)), seed)
+    turn = {id(sound): k for name in held_out.classes()
+            for k, sound in enumerate(sound for sound in drawn if sound.class_name == name)}
+    order = np.random.default_rng([seed, 74]).permutation(len(drawn))
+    return sorted((drawn[index] for index in order), key=lambda sound: turn[id(sound)])
+
+
+def _suited(sound: Sound, rate: int, seconds: float) -> Clip | None:
+    """The sound's first seconds, if it has them, has the whole band, and is heard in its middle and end too."""
+    if sound.rate < rate:
+        return None
+    clip = sound.clip(rate)
+    n = round(seconds * rate)
+    if clip.n_samples < n:
+        return None
+    parts = np.array_split(clip.samples[0, :n].astype(np.float64), 4)
+    levels = [np.mean(np.square(part)) for part in parts]
+    return Clip(clip.samples[:, :n], rate) if min(levels) > 10 ** (_LEAST_LEVEL_DB / 10) * max(levels) else None
+
+
+def _made(bench: Bench, plan: Plan, task: str, damage: Damage) -> Iterator[tuple[str, Sequence[Clip], float]]:
+    """Row, clips and seconds of work of everything that is held against each other."""
+    yield NOTHING, damage.nothing, 0.0
+    started = time.perf_counter()
+    classical = damage.classical()
+    yield CLASSIC, classical, time.perf_counter() - started
+    for name, options in plan.rows.items():
+        started = time.perf_counter()
+        yield name, _restored(bench, damage, {"task": task, **damage.options, **options}), time.perf_counter() - started
+
+
+def _restored(bench: Bench, damage: Damage, options: Mapping[str, Any]) -> list[Clip]:
+    with tempfile.TemporaryDirectory(prefix="athanor-restoration-") as folder:
+        files = {}
+        for role, array in damage.files.items():
+            files[role] = Path(folder) / f"{role}.npy"
+            np.save(files[role], array)
+        outputs = bench.studio("restore", damage.clips, files=files, seed=bench.seed, **options)
+    return [output.clip for output in outputs if output.clip is not None]
+
+
+def _row(made: Sequence[tuple[Damage, Sequence[Clip], float]]) -> dict[str, Any]:
+    """Figures of one row over all clips."""
+    clips = [_figures(damage, clips) for damage, clips, _ in made]
+    reals, founds = ([timbre.embed(clip) for damage, found, _ in made for clip in (damage.real if real else found)]
+                     for real in (True, False))
+    means = {name: round(float(np.mean([clip[name] for clip in clips])), 4) for name in clips[0]}
+    return {**means, "frechet": round(frechet_distance(np.array(reals), np.array(founds)), 4),
+            "seconds": round(float(np.mean([seconds for *_, seconds in made])), 2), "each": clips}
+
+
+def _figures(damage: Damage, found: Sequence[Clip]) -> dict[str, float]:
+    """LSD, log-mel distance and SI-SDR of one clip, the mean over its stems."""
+    rows = []
+    for real, made in zip(damage.real, found, strict=True):
+        at_16k = [resample(fold_mono(clip), LSD_RATE).samples for clip in (made, real)]
+        start, stop = damage.excerpt or (0, real.n_samples)
+        margin = min(start, real.n_samples - stop, real.sample_rate // 10)
+        heard = slice(start - margin, stop + margin)
+        rows.append({
+            "lsd": float(lsd(*at_16k).mean()),
+            "log_mel": float(log_mel_distance(made.samples[:, heard], real.samples[:, heard], real.sample_rate).mean()),
+            "si_sdr": float(si_sdr_db(made.samples[:, start:stop], real.samples[:, start:stop]).mean()),
+        })
+    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}
+
+
+def findings(figures: dict) -> list[Finding]:
+    """One row a trial: the first row of ours against doing nothing and the classical method."""
+    found = []
+    for title, rows in figures["trials"].items():
+        ours = next(name for name in rows if name not in (NOTHING, CLASSIC))
+        by, unit, sign = ("si_sdr", "dB", 1.0) if title in BY_WAVEFORM else ("log_mel", "nat", -1.0)
+        value, nothing, classic = (rows[name][by] for name in (ours, NOTHING, CLASSIC))
+        classical = TRIALS[title].classical
+        found.append(Finding(
+            f"restore, {title}: {_TITLES[by]}", f"better than nothing and {classical}",
+            f"{value:.2f} {unit}; nothing {nothing:.2f}, {classical} {classic:.2f}",
+            sign * value > max(sign * nothing, sign * classic)))
+    return found
+
+
+_TITLES = {"log_mel": "log-mel distance", "si_sdr": "SI-SDR"}
+
+
+def lines(figures: dict) -> list[str]:
+    """A table of all rows, with the published LSD and FAD beside."""
+    made = [f"{figures['clips']} held-out clips of {figures['plan']['seconds']:g} s.", "",
+            "| task | row | LSD | log-mel, nat | SI-SDR, dB | Frechet | s a clip | published LSD / FAD |",
+            "|---|---|---|---|---|---|---|---|"]
+    for title, rows in figures["trials"].items():
+        for name, row in rows.items():
+            shown = f"{TRIALS[title].classical} (classical)" if name == CLASSIC else name
+            made.append(f"| {title} | {shown} | {row['lsd']:.3f} | {row['log_mel']:.2f} | {row['si_sdr']:.1f} | "
+                        f"{row['frechet']:.3f} | {row['seconds']:.1f} | {diffmusic.told(title, name)} |")
+    return [*made, "", *NOTES]
+
+
+NOTES = (
+    "LSD: log10 of magnitudes at 16 kHz, as the paper's. Frechet: of the clips' timbre-1 embeddings, not FAD. Log-mel and "
+    "SI-SDR of an inpainted clip: of the gap alone (log-mel with up to 0.1 s on both sides).",
+    "",
+    f"Published: {diffmusic.ABOUT}",
+)
