@@ -105,12 +105,22 @@ class AsyncClient:
         return await self._status_of("job.fetched", protocol.OneJob(job_id=job_id))
 
     async def models(self) -> dict[str, Any]:
-        """`backbones` (name, source, revision, resident, title, card, vocabulary) and the worker's `device`.
+        """`backbones` (name, source, revision, resident, bytes, pinned, title, card, vocabulary) and the worker's `device`.
 
         revision is None where the model is not on the server's machine; card (`catalogue.Card` as fields) where it is not
         of the catalogue; vocabulary is a list of group, name and example, empty where the model's words are not known.
         """
         return (await self._link.ask("models", protocol.Plain()))[0]
+
+    async def model(self, action: str, name: str) -> None:
+        """`load`, `unload`, `pin` or `unpin` a model, and wait until it is done: a running job comes first.
+
+        Raises:
+            InvalidOption, ModelUnavailable: there is no such model, or it cannot be had, or must stay.
+        """
+        message = protocol.OneModel(name=name)
+        while not (await self._link.ask(f"models.{action}", message))[0]["done"]:
+            pass
 
     async def stats(self) -> dict[str, Any]:
         """Jobs by state, the worker, counters, storage."""
@@ -262,6 +272,9 @@ class Client:
 
     def models(self) -> dict[str, Any]:
         return self._do(self._client.models())
+
+    def model(self, action: str, name: str) -> None:
+        self._do(self._client.model(action, name))
 
     def stats(self) -> dict[str, Any]:
         return self._do(self._client.stats())

@@ -11,7 +11,7 @@ from typing import Any
 from server import __version__, protocol
 from server.admission import Admission
 from server.blobs import BlobStore, Upload
-from server.errors import RequestRefused, StorageError
+from server.errors import InvalidOption, ModelUnavailable, RequestRefused, StorageError
 from server.events import Events
 from server.executors.base import Executor
 from server.jobs import Job
@@ -20,11 +20,13 @@ from server.ledger import Ledger
 from server.models import catalogue
 from server.models.vocabularies import vocabulary_of
 from server.palette import Palette
+from server.pins import Pins
 from server.scheduling import Scheduler
 from server.settings import Settings
 from server.telemetry import Counters
 
 Answer = tuple[dict[str, Any], bytes | None]
+_ANSWER_S = 10.0  # after so long, a client is told to ask again
 
 
 class Handlers:
@@ -58,6 +60,8 @@ class Handlers:
                 return self._stats(), None
             case "server.drain" | "server.stop":
                 return self._end(request.type), None
+        if request.type.startswith("models."):
+            return await self._model(request.type.removeprefix("models."), message.name), None
         family = self._of_jobs if request.type.startswith("job.") else self._of_palette
         return family(request.type, message), None
 
@@ -143,15 +147,38 @@ class Handlers:
 
     async def _models(self) -> dict[str, Any]:
         state, cards, sources = self._executor.state(), catalogue.CATALOGUE, catalogue.sources(self._settings.home)
+        loaded, pins = {model.name: model for model in state.resident}, Pins(self._settings.paths.pins).names()
+        sources |= {name: catalogue.find(name, self._settings.home) for name in loaded if name not in sources}
 
         def revisions() -> dict[str, str | None]:
             return {name: catalogue.revision_of(source) for name, source in sources.items()}
 
         found = await asyncio.to_thread(revisions)  # reads whole model folders once
         return {"device": state.device, "backbones": [
-            {"name": name, "source": source.source, "revision": found[name], "resident": name in state.resident,
+            {"name": name, "source": source.source, "revision": found[name], "resident": name in loaded,
+             "bytes": loaded[name].bytes if name in loaded else 0, "pinned": name in pins,
              "title": cards[name].title if name in cards else "", "card": asdict(cards[name]) if name in cards else None,
              "vocabulary": vocabulary_of(source)} for name, source in sources.items()]}
+
+    async def _model(self, action: str, name: str) -> dict[str, Any]:
+        """A pin is written down before the worker is asked, so that it holds for the next worker too."""
+        if action in ("load", "pin"):
+            catalogue.find(name, self._settings.home)
+        pins = Pins(self._settings.paths.pins)
+        if action in ("pin", "unpin"):
+            pins.keep(name, action == "pin")
+        asked = asyncio.create_task(self._executor.model(action, name), name=f"{action} {name}")
+        await asyncio.wait({asked}, timeout=_ANSWER_S)
+        if not asked.done():
+            asked.cancel()
+            return {"done": False}
+        try:
+            asked.result()
+        except (InvalidOption, ModelUnavailable):
+            if action == "pin":
+                pins.keep(name, False)
+            raise
+        return {"done": True}
 
     def _stats(self) -> dict[str, Any]:
         return {"instance": self._instance, "jobs": self._ledger.counts(), "worker": asdict(self._executor.state()),

@@ -35,6 +35,8 @@ class Bootstrap(_Word):
     stall_s: float
     first_step_s: float
     warm: bool
+    pins: list[str]
+    idle_unload_s: float
 
 
 class Run(_Word):
@@ -57,6 +59,14 @@ class Cancel(_Word):
     attempt: int
 
 
+class Model(_Word):
+    """Load a model between jobs, free it, keep it loaded, or no longer; answered by `Modelled`."""
+
+    type: Literal["model"] = "model"
+    action: Literal["load", "unload", "pin", "unpin"]
+    name: str
+
+
 class Stop(_Word):
     """End the process once the running attempt is over."""
 
@@ -69,6 +79,15 @@ class Ready(_Word):
     type: Literal["ready"] = "ready"
     incarnation: str
     pid: int
+
+
+class Loaded(_Word):
+    """A model that is loaded: its weights' bytes, and whether it stays when nothing uses it."""
+
+    name: str
+    device: str
+    bytes: int
+    pinned: bool
 
 
 class Beat(_Word):
@@ -85,8 +104,19 @@ class Beat(_Word):
     budget_s: float = 0.0
     median_step_s: float = 0.0
     rss_bytes: int = 0
-    resident: list[str] = []
+    resident: list[Loaded] = []
     device: str | None = None
+
+
+class Modelled(_Word):
+    """What became of a `Model` order; `error` as `AthanorError.to_wire`, None where it was carried out."""
+
+    type: Literal["modelled"] = "modelled"
+    incarnation: str
+    action: str
+    name: str
+    error: dict[str, Any] | None = None
+    resident: list[Loaded] = []
 
 
 class OfAttempt(_Word):
@@ -135,10 +165,10 @@ class Stopped(OfAttempt):
     type: Literal["stopped"] = "stopped"
 
 
-Order = Annotated[Run | Cancel | Stop, Field(discriminator="type")]
-Word = Annotated[Ready | Beat | Step | Done | Failed | Stopped, Field(discriminator="type")]
-_ORDERS: TypeAdapter[Run | Cancel | Stop] = TypeAdapter(Order)
-_WORDS: TypeAdapter[Ready | Beat | Step | Done | Failed | Stopped] = TypeAdapter(Word)
+Order = Annotated[Run | Cancel | Model | Stop, Field(discriminator="type")]
+Word = Annotated[Ready | Beat | Modelled | Step | Done | Failed | Stopped, Field(discriminator="type")]
+_ORDERS: TypeAdapter[Run | Cancel | Model | Stop] = TypeAdapter(Order)
+_WORDS: TypeAdapter[Ready | Beat | Modelled | Step | Done | Failed | Stopped] = TypeAdapter(Word)
 
 
 def encode(word: BaseModel) -> bytes:
@@ -146,12 +176,12 @@ def encode(word: BaseModel) -> bytes:
     return json.dumps(word.model_dump(mode="json"), separators=(",", ":")).encode()
 
 
-def parse_order(frame: bytes) -> Run | Cancel | Stop:
+def parse_order(frame: bytes) -> Run | Cancel | Model | Stop:
     """What the front end told a worker; ProtocolError if it is nothing known."""
     return _parse(_ORDERS, frame)
 
 
-def parse_word(frame: bytes) -> Ready | Beat | Step | Done | Failed | Stopped:
+def parse_word(frame: bytes) -> Ready | Beat | Modelled | Step | Done | Failed | Stopped:
     """What a worker told the front end; ProtocolError if it is nothing known."""
     return _parse(_WORDS, frame)
 

@@ -27,6 +27,7 @@ the majors that are spoken. An unknown type is answered `unknown_type`.
 | job.cancel | job_id | status, outcome: cancelled, cancelling or already_finished |
 | job.fetched | job_id | status; from now on its results may be evicted |
 | models | | backbones |
+| models.load, models.unload, models.pin, models.unpin | name | done: carried out, else ask again; a job comes first |
 | server.stats | | counters, queue, worker, storage |
 | server.drain, server.stop | | draining; stop also ends the server when the running job has |
 | palette.list | | entries |
@@ -140,6 +141,10 @@ class OneJob(Message):
     job_id: JobId
 
 
+class OneModel(Message):
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class ListJobs(Message):
     states: list[State] | None = None
     origin: Annotated[str, Field(max_length=200)] | None = None
@@ -172,6 +177,10 @@ REQUESTS: dict[str, type[Message]] = {
     "job.cancel": OneJob,
     "job.fetched": OneJob,
     "models": Plain,
+    "models.load": OneModel,
+    "models.unload": OneModel,
+    "models.pin": OneModel,
+    "models.unpin": OneModel,
     "server.stats": Plain,
     "server.drain": Plain,
     "server.stop": Plain,

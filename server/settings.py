@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where Athanor keeps its things, and the limits that the server runs with. No torch.
 
-    <home>/server/     ledger.db  blobs/  connection.json  lock  log  allowed_keys
+    <home>/server/     ledger.db  blobs/  connection.json  lock  log  allowed_keys  pins.json
     <home>/palette/    <name>.safetensors
     <home>/models.toml backbones beside the known ones, see `server.models.catalogue`
 """
@@ -62,6 +62,10 @@ class Paths:
         return self.server / "allowed_keys"
 
     @property
+    def pins(self) -> Path:
+        return self.server / "pins.json"
+
+    @property
     def palette(self) -> Path:
         return self.home / "palette"
 
@@ -97,6 +101,7 @@ class Settings:
     worker_silent_s: float = 30.0
     worker_start_s: float = 120.0
     warm: bool = True  # load the embedded backbone while nothing is asked for
+    idle_unload_s: float = 1800.0  # a model not used for so long is unloaded, unless pinned; 0: never
     stall_s: float = 30.0
     first_step_s: float = 600.0
     cancel_grace_s: float = 2.0

@@ -39,6 +39,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 MAX_PROVENANCE_BYTES = 512 * 1024
 _IDLE_BEFORE_WARMING_S = 1.0
+_LOOK_S = 60.0
 _RENDER_PACKAGES = frozenset({"torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"})
 
 
@@ -52,34 +53,76 @@ class Worker:
 
     def serve(self) -> None:
         """Until told to stop."""
-        if self._bootstrap.warm:
-            order = self._line.next_order(_IDLE_BEFORE_WARMING_S)
-            if order is None:
-                self._warm()
-                order = self._line.next_order()
-        else:
-            order = self._line.next_order()
-        while isinstance(order, link.Run):
-            self._attempt(order)
-            order = self._line.next_order()
+        wanted = [link.Model(action="pin", name=name) for name in self._bootstrap.pins]
+        if self._bootstrap.warm:  # what most jobs will ask for
+            wanted.insert(0, link.Model(action="load", name="embedded"))
+        while True:
+            match self._line.next_order(_IDLE_BEFORE_WARMING_S if wanted else self._rest_s()):
+                case link.Run() as run:
+                    self._attempt(run)
+                case link.Model() as order:
+                    self._line.modelled(order, self._model(order))
+                case None if wanted:
+                    self._warm(wanted)
+                case None:
+                    self._free(self._bootstrap.idle_unload_s)
+                case _:
+                    return
 
-    def _warm(self) -> None:
-        """Load what most jobs will ask for. Failing here is no failure: a job that needs it will say why."""
+    def _rest_s(self) -> float | None:
+        """How long to wait for an order before models that have not been used for long are looked for."""
+        limit_s = self._bootstrap.idle_unload_s
+        return min(limit_s, _LOOK_S) if limit_s and self._pool and self._pool.resident() else None
+
+    def _warm(self, wanted: list[link.Model]) -> None:
+        """Load the models that are wanted from the start. Failing is no failure: a job that needs one will say why."""
+        while wanted:
+            order = wanted.pop(0)
+            if error := self._model(order):
+                print(f"{order.name} not loaded: {error}", file=sys.stderr, flush=True)
+
+    def _model(self, order: link.Model) -> AthanorError | None:
+        """Carry out an order about a model; what went wrong, if anything. It must not end the worker."""
         try:
-            with ExitStack() as held:
-                self._hold("embedded", held)
-        except Exception as error:  # as in the job loop: being wrong must not end the worker
-            print(f"not warmed: {error}", file=sys.stderr, flush=True)
+            pool = self._models()
+            if order.action == "load":
+                with pool.use(order.name):
+                    pass
+            else:
+                getattr(pool, order.action)(order.name)
+        except AthanorError as error:
+            return error
+        except Exception as error:
+            traceback.print_exc()
+            return _explain(error)
+        finally:
+            self._tell_models()
+        return None
 
-    def _hold(self, name: str, held: ExitStack) -> Backbone:
-        """The backbone of that name, pinned until `held` is closed. Imports torch at the first call."""
+    def _free(self, idle_s: float = 0.0) -> None:
+        """Give back the memory of models that nothing uses."""
+        if self._pool and (freed := self._pool.unload_unused(idle_s)):
+            print(f"unloaded: {', '.join(freed)}", file=sys.stderr, flush=True)
+            self._tell_models()
+
+    def _models(self) -> ModelPool:
+        """The pool, made at the first call, which imports torch."""
         from server.models.pool import ModelPool
 
         if self._pool is None:
             self._pool = ModelPool(home=Path(self._bootstrap.home))
-        backbone = held.enter_context(self._pool.use(name))
-        self._line.tell_models([model.name for model in self._pool.resident()], str(backbone.device))
+        return self._pool
+
+    def _hold(self, name: str, held: ExitStack) -> Backbone:
+        """The backbone of that name, in use until `held` is closed."""
+        backbone = held.enter_context(self._models().use(name))
+        self._tell_models(str(backbone.device))
         return backbone
+
+    def _tell_models(self, device: str | None = None) -> None:
+        models = self._pool.resident() if self._pool else []
+        self._line.tell_models([link.Loaded(name=model.name, device=model.device, bytes=model.n_bytes, pinned=model.pinned)
+                                for model in models], device or next((model.device for model in models), None))
 
     def _attempt(self, run: link.Run) -> None:
         """Run one attempt and say how it ended."""
@@ -113,7 +156,8 @@ class Worker:
 
             context = Context(
                 job_id=run.job_id, digests=run.digests, palette_dir=Path(self._bootstrap.palette), attempt=run.attempt,
-                backbone=backbone, on_step=self._line.on_step, files=files, cache=self._cache)
+                backbone=backbone, on_step=self._line.on_step, files=files, cache=self._cache,
+                free_memory=self._free)
             outputs = methods.run(kind.name, clips, options, context)
         self._line.on_step(Progress(0, len(outputs), "storing"))
         return self._store(run, outputs)

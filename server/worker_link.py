@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from server import link
 from server.auth import KeyPair, keep_alive, present
-from server.errors import JobCancelled
+from server.errors import AthanorError, JobCancelled
 from server.methods.context import Progress
 
 _SAY_EVERY_S = 0.05
@@ -74,10 +74,10 @@ class Line:
 
     def __init__(self, bootstrap: link.Bootstrap) -> None:
         self._bootstrap = bootstrap
-        self._orders: queue.Queue[link.Run | link.Stop] = queue.Queue()
+        self._orders: queue.Queue[link.Run | link.Model | link.Stop] = queue.Queue()
         self._pace = _Pace(bootstrap.stall_s, bootstrap.first_step_s)
         self._cancelled: set[tuple[str, int]] = set()
-        self._models: tuple[list[str], str | None] = ([], None)
+        self._models: tuple[list[link.Loaded], str | None] = ([], None)
         self._said = 0.0
         self._process = psutil.Process()
         self._context = zmq.Context()
@@ -89,7 +89,7 @@ class Line:
         """Connect and say that the worker is ready."""
         self._thread.start()
 
-    def next_order(self, timeout_s: float | None = None) -> link.Run | link.Stop | None:
+    def next_order(self, timeout_s: float | None = None) -> link.Run | link.Model | link.Stop | None:
         """What to do next; None if nothing came in time."""
         try:
             return self._orders.get(timeout=timeout_s)
@@ -122,9 +122,14 @@ class Line:
         self._pace.begin(None)
         self._say(ending)
 
-    def tell_models(self, resident: Sequence[str], device: str) -> None:
-        """What the next beats say about loaded models."""
-        self._models = (list(resident), device)
+    def tell_models(self, resident: Sequence[link.Loaded], device: str | None = None) -> None:
+        """What the next beats say about loaded models; without a device, the one last told."""
+        self._models = (list(resident), device or self._models[1])
+
+    def modelled(self, order: link.Model, error: AthanorError | None) -> None:
+        """Say what became of an order about a model."""
+        self._say(link.Modelled(incarnation=self._bootstrap.incarnation, action=order.action, name=order.name,
+                                error=error.to_wire() if error else None, resident=self._models[0]))
 
     def close(self) -> None:
         """Send what is left and end the thread."""
@@ -165,7 +170,7 @@ class Line:
         inside.close()
         outside.close()
 
-    def _hear(self, order: link.Run | link.Cancel | link.Stop) -> None:
+    def _hear(self, order: link.Run | link.Cancel | link.Model | link.Stop) -> None:
         if isinstance(order, link.Cancel):
             self._cancelled.add((order.job_id, order.attempt))
         else:

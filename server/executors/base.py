@@ -44,6 +44,16 @@ class Produced:
 
 
 @dataclass(frozen=True)
+class LoadedModel:
+    """A model in an executor's memory: its weights' bytes, and whether it stays when nothing uses it."""
+
+    name: str
+    device: str
+    bytes: int
+    pinned: bool
+
+
+@dataclass(frozen=True)
 class ExecutorState:
     """What `server.stats` and `models` tell of an executor. state: starting, ready, busy, degraded or stopped."""
 
@@ -53,7 +63,7 @@ class ExecutorState:
     restarts: int = 0
     fenced: int = 0
     rss_bytes: int = 0
-    resident: Sequence[str] = ()
+    resident: Sequence[LoadedModel] = ()
     device: str | None = None
     last_failure: str | None = field(default=None)
 
@@ -78,6 +88,14 @@ class Executor(Protocol):
 
     async def cancel(self, job_id: str, *, hard: bool) -> None:
         """Ask the running attempt to stop at its next step, or (hard) kill what runs it."""
+
+    async def model(self, action: str, name: str) -> None:
+        """Load, unload, pin or unpin a model, after the running job; asking twice at once is asking once.
+
+        Raises:
+            WorkerLost: what runs jobs is down.
+            AthanorError: the model cannot be had, or must stay.
+        """
 
     def median_step_s(self) -> float:
         """Median time between the steps of the running attempt, seconds; 0 before there are two."""

@@ -23,7 +23,8 @@ import zmq.asyncio
 from server import link
 from server.auth import WORKERS, Doorkeeper, KeyPair, guard, keep_alive
 from server.errors import AthanorError, JobCancelled, ProtocolError, WorkerLost, from_wire
-from server.executors.base import ExecutorState, Produced, StepReport, Task
+from server.executors.base import ExecutorState, LoadedModel, Produced, StepReport, Task
+from server.pins import Pins
 from server.settings import Settings
 from server.supervisor import Backoff, WorkerProcess
 from server.telemetry import Counters
@@ -71,6 +72,7 @@ class LocalExecutor:
         self._starts = 0
         self._worker: _Incarnation | None = None
         self._attempt: _Attempt | None = None
+        self._asked: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._is_ready = asyncio.Event()
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -112,6 +114,18 @@ class LocalExecutor:
         else:
             self._tell(worker, link.Cancel(job_id=job_id, attempt=attempt.task.attempt))
 
+    async def model(self, action: str, name: str) -> None:
+        """See `Executor.model`."""
+        if self._backoff.is_degraded(time.monotonic()):
+            raise WorkerLost("no worker can be started, so no model is loaded; `athanor doctor` says why.")
+        await self.ready()
+        worker, asked = self._worker, (action, name)
+        if asked not in self._asked:
+            if worker is None or not self._tell(worker, link.Model(action=action, name=name)):
+                raise WorkerLost("the worker could not be reached.")
+            self._asked[asked] = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._asked[asked])
+
     def median_step_s(self) -> float:
         """See `Executor.median_step_s`."""
         return self._attempt.median_step_s if self._attempt else 0.0
@@ -128,7 +142,8 @@ class LocalExecutor:
         beat = worker.beat
         name = "busy" if self._attempt else "ready" if worker.is_ready else "starting"
         return ExecutorState(name, worker.name, worker.process.pid, rss_bytes=beat.rss_bytes if beat else 0,
-                             resident=tuple(beat.resident) if beat else (), device=beat.device if beat else None, **common)
+                             resident=_loaded(beat.resident) if beat else (),
+                             device=beat.device if beat else None, **common)
 
     async def stop(self, grace_s: float) -> None:
         """Ask the worker to end, terminate it at half the grace, kill it at the end of it."""
@@ -185,7 +200,7 @@ class LocalExecutor:
             endpoint=f"tcp://127.0.0.1:{port}", server_key=ours.public, public=theirs.public, secret=theirs.secret,
             incarnation=name, parent_pid=os.getpid(), incoming=str(s.paths.blobs / "incoming"),
             palette=str(s.paths.palette), home=str(s.home), heartbeat_s=s.heartbeat_s, stall_s=s.stall_s,
-            first_step_s=s.first_step_s, warm=s.warm)
+            first_step_s=s.first_step_s, warm=s.warm, pins=Pins(s.paths.pins).names(), idle_unload_s=s.idle_unload_s)
         process = WorkerProcess(link.encode(bootstrap), lambda line: self._log.warning("worker says", line=line))
         self._worker = _Incarnation(name, process, socket)
         self._worker_key = theirs.public
@@ -209,6 +224,8 @@ class LocalExecutor:
         error = WorkerLost(f"{reason}.", code=code)
         error.add_note(worker.process.tail())
         self._settle(error)
+        for asked in list(self._asked):
+            self._modelled(asked, error)
 
     def _settle(self, outcome: AthanorError | Sequence[Produced]) -> None:
         if self._attempt is None or self._attempt.outcome.done():
@@ -218,7 +235,17 @@ class LocalExecutor:
         else:
             self._attempt.outcome.set_result(outcome)
 
-    def _tell(self, worker: _Incarnation, order: link.Run | link.Cancel | link.Stop) -> bool:
+    def _modelled(self, asked: tuple[str, str], error: AthanorError | None) -> None:
+        future = self._asked.pop(asked, None)
+        if future is None or future.done():
+            return
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+            future.exception()  # whoever asked may have gone
+
+    def _tell(self, worker: _Incarnation, order: link.Run | link.Cancel | link.Model | link.Stop) -> bool:
         """Send without waiting; false if the worker is not there to hear it."""
         return worker.socket.send(link.encode(order), flags=zmq.DONTWAIT).exception() is None
 
@@ -255,6 +282,10 @@ class LocalExecutor:
                 self._is_ready.set()
             elif isinstance(word, link.Beat):
                 self._on_beat(worker, word)
+            elif isinstance(word, link.Modelled):
+                if worker.beat:  # what is loaded is known at once, not only with the next beat
+                    worker.beat = worker.beat.model_copy(update={"resident": word.resident})
+                self._modelled((word.action, word.name), from_wire(word.error) if word.error else None)
             else:
                 self._on_word(word)
 
@@ -296,3 +327,7 @@ class LocalExecutor:
     def _fence(self, word: object) -> None:
         self._counters.add("fenced")
         self._log.info("late word dropped", word=type(word).__name__)
+
+
+def _loaded(models: Sequence[link.Loaded]) -> tuple[LoadedModel, ...]:
+    return tuple(LoadedModel(model.name, model.device, model.bytes, model.pinned) for model in models)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which models are resident: least recently used goes first, never one that a job is using.
+"""Which models are resident: least recently used goes first, never one that a job is using or a person has pinned.
 
 For the worker's main thread alone. The budget is for weights; what a render needs beside them is the caller's reserve.
 """
@@ -7,6 +7,7 @@ For the worker's main thread alone. The budget is for weights; what a render nee
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import psutil
 import torch
 from torch import nn
 
+from server.errors import InvalidOption
 from server.models import loading
 from server.models.base import Backbone
 from server.models.catalogue import find
@@ -42,17 +44,25 @@ class _Resident:
     name: str
     backbone: Backbone
     n_bytes: int
-    n_users: int = field(default=0)
+    n_users: int = 0
+    pinned: bool = False
+    used: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its memory may be taken."""
+        return not self.n_users and not self.pinned
 
 
 @dataclass(frozen=True)
 class ResidentModel:
-    """One line of what is loaded: weights in bytes, and whether a job is using it."""
+    """One line of what is loaded: weights in bytes, whether a job is using it, and whether it stays when none does."""
 
     name: str
     device: str
     n_bytes: int
     in_use: bool
+    pinned: bool
 
 
 class ModelPool:
@@ -84,15 +94,45 @@ class ModelPool:
                 yield resident.backbone
             finally:
                 resident.n_users -= 1
+                resident.used = time.monotonic()
 
     def resident(self) -> list[ResidentModel]:
         """What is loaded, least recently used first."""
-        return [ResidentModel(r.name, key.device, r.n_bytes, r.n_users > 0) for key, r in self._resident.items()]
+        return [ResidentModel(r.name, key.device, r.n_bytes, r.n_users > 0, r.pinned) for key, r in self._resident.items()]
 
-    def unload_unused(self) -> None:
-        """Free every model that no job is using."""
-        for key in [key for key, resident in self._resident.items() if not resident.n_users]:
+    def pin(self, name: str) -> None:
+        """Load the model and keep it until it is unpinned. Raises as `use`."""
+        with self.use(name):
+            for resident in self._called(name).values():
+                resident.pinned = True
+
+    def unpin(self, name: str) -> None:
+        """Let the model go when its memory is needed, as any other; no matter if it is not loaded."""
+        for resident in self._called(name).values():
+            resident.pinned = False
+
+    def unload(self, name: str) -> None:
+        """Free the model of that name now; no matter if it is not loaded.
+
+        Raises:
+            InvalidOption: it is pinned, or a job is using it.
+        """
+        keys = list(self._called(name))  # nothing here may hold the model while it is let go
+        if not all(self._resident[key].is_free for key in keys):
+            raise InvalidOption(f"{name} is pinned or in use and stays loaded. `athanor models unpin {name}` lets it go.")
+        for key in keys:
             self._unload(key)
+
+    def unload_unused(self, idle_s: float = 0.0) -> list[str]:
+        """Free every model that is not pinned and that no job has used for `idle_s` seconds; returns their names."""
+        before = time.monotonic() - idle_s
+        old = {key: r.name for key, r in self._resident.items() if r.is_free and r.used <= before}
+        for key in old:
+            self._unload(key)
+        return list(old.values())
+
+    def _called(self, name: str) -> dict[Key, _Resident]:
+        return {key: resident for key, resident in self._resident.items() if resident.name == name}
 
     def _obtain(self, name: str, device: str | None, dtype: str | None, window: str | None) -> tuple[Key, _Resident]:
         source = find(name, self._home)
@@ -108,7 +148,7 @@ class ModelPool:
 
     def _make_room(self, device: str, n_bytes: int) -> None:
         budget = self._budget_bytes if self._budget_bytes is not None else default_budget_bytes(torch.device(device))
-        unused = [key for key, resident in self._resident.items() if key.device == device and not resident.n_users]
+        unused = [key for key, resident in self._resident.items() if key.device == device and resident.is_free]
         for key in unused:
             if self._used_bytes(device) + n_bytes <= budget:
                 return
@@ -119,7 +159,7 @@ class ModelPool:
 
     def _unload(self, key: Key) -> None:
         resident = self._resident.pop(key)
-        assert not resident.n_users, "a model in use is never unloaded"
+        assert resident.is_free, "a model that is in use or pinned is never unloaded"
         reference = weakref.ref(resident.backbone)
         del resident
         gc.collect()

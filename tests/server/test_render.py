@@ -11,6 +11,7 @@ import pytest
 
 from server.audio import Clip, read_clip, wav_bytes
 from server.client import Client
+from server.errors import InvalidOption, ModelUnavailable
 from server.launch import ensure_server
 from server.models import tiny
 from server.protocol import JobRequest
@@ -20,7 +21,7 @@ from server.protocol import JobRequest
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     home = tmp_path_factory.mktemp("home")
     tiny.build("audioldm", home / "toy")
-    (home / "models.toml").write_text('[toy]\nsource = "toy"\ndevice = "cpu"\n')
+    (home / "models.toml").write_text('[toy]\nsource = "toy"\ndevice = "cpu"\n[gone]\nsource = "gone"\n')
     ensure_server(home, arguments=["--set", "warm=false", "--set", "free_floor_bytes=0"])
     with Client(home) as client:
         yield client
@@ -75,3 +76,25 @@ def test_a_clip_that_cannot_be_used_is_explained(client: Client) -> None:
     status = client.wait(job.job_id)
     assert status.state == "failed" and status.error is not None
     assert status.error.code == "invalid_input" and "silent" in status.error.message
+
+
+def test_models_are_loaded_unloaded_and_pinned_on_request(client: Client) -> None:
+    def toy() -> dict[str, object]:
+        return {model["name"]: model for model in client.models()["backbones"]}["toy"]
+
+    client.model("unload", "toy")
+    assert (toy()["resident"], toy()["bytes"], toy()["pinned"]) == (False, 0, False)
+    client.model("load", "toy")
+    assert toy()["resident"] and 10_000 < toy()["bytes"] < 10**7
+    client.model("pin", "toy")
+    assert toy()["pinned"]
+    with pytest.raises(InvalidOption, match="unpin toy"):
+        client.model("unload", "toy")
+    client.model("unpin", "toy")
+    client.model("unload", "toy")
+    assert not toy()["resident"]
+    with pytest.raises(InvalidOption, match="no model called 'tox'"):
+        client.model("pin", "tox")
+    with pytest.raises(ModelUnavailable, match="'gone' should be in .*no model_index.json"):
+        client.model("pin", "gone")
+    assert [model["name"] for model in client.models()["backbones"] if model["pinned"]] == []

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import weakref
 
 import pytest
@@ -52,7 +53,7 @@ def test_the_least_recently_used_goes_first_and_is_gone(tiny_folder):
 def test_a_model_in_use_is_never_unloaded(names):
     pool = ModelPool(budget_bytes=1)
     with pool.use(names["audioldm"], device="cpu") as backbone, pool.use(names["audioldm2"], device="cpu"):
-        pool.unload_unused()
+        assert pool.unload_unused() == []
         assert loaded(pool) == [names["audioldm"], names["audioldm2"]]
         assert all(model.in_use for model in pool.resident())
         assert backbone.encode(torch.zeros(1, 1, 700)).shape == (1, 8, 2, 16)
@@ -118,3 +119,30 @@ def test_a_real_allocation_that_cannot_be_had():
 def test_other_errors_pass_through():
     with pytest.raises(RuntimeError, match="something else"), out_of_memory_explained("big"):
         raise RuntimeError("something else")
+
+
+def test_a_pinned_model_stays_until_it_is_unpinned(names):
+    pool = ModelPool(budget_bytes=1)
+    pool.pin(names["audioldm"])
+    with pool.use(names["audioldm2"], device="cpu"):
+        assert loaded(pool) == [names["audioldm"], names["audioldm2"]]
+    assert [model.pinned for model in pool.resident()] == [True, False]
+    assert pool.unload_unused() == [names["audioldm2"]]
+    with pytest.raises(InvalidOption, match="is pinned or in use and stays loaded.*unpin"):
+        pool.unload(names["audioldm"])
+    pool.unpin(names["audioldm"])
+    pool.unload(names["audioldm"])
+    pool.unload(names["audioldm"])
+    assert pool.resident() == []
+
+
+def test_what_has_not_been_used_for_long_is_freed(names, monkeypatch):
+    pool = ModelPool(budget_bytes=10**9)
+    for layout in ("audioldm", "stable_audio"):
+        with pool.use(names[layout], device="cpu"):
+            pass
+    assert pool.unload_unused(60.0) == []
+    monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + 61.0)
+    with pool.use(names["stable_audio"], device="cpu"):
+        pass
+    assert pool.unload_unused(60.0) == [names["audioldm"]] and loaded(pool) == [names["stable_audio"]]
