@@ -171,7 +171,9 @@ def _tell(entry: Entry, output: Output) -> int:
 def in_words(provenance: dict[str, Any]) -> str:
     """What a person wants to know of how a result was made, in one line."""
     parts = []
-    if "snr_db" in provenance:
+    if isinstance(provenance.get("to"), str):
+        parts.append(f"to {provenance['to']!r}, from {provenance['snr_db']:.1f} dB on")
+    elif "snr_db" in provenance:
         parts.append(f"original steps in at {provenance['snr_db']:.1f} dB")
     if "likeness" in provenance:
         near = provenance["likeness"]
