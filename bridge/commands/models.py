@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""models: what the server can render with; of one model its card, its words, and a picture of how they sound."""
+"""models: what the server can render with; of one model its card, its words, and a picture of how they sound. Also what is
+kept in the server's memory: load, unload, pin, unpin.
+"""
 
 from __future__ import annotations
 
@@ -11,41 +13,85 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bridge.output import Output
 
+DONE = {"load": "is loaded", "unload": "is no longer loaded", "pin": "is loaded and stays so",
+        "unpin": "may be unloaded again"}
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     from bridge.cli import add_command
 
-    command = add_command(commands, "models", "models:run", "List the models; of one, its card, words and sounds.")
-    command.add_argument("name", nargs="?", metavar="NAME", help="tell more about this model")
+    command = add_command(commands, "models", "models:run",
+                          "List the models; of one, its card, words and sounds; load or pin it.")
+    command.add_argument("words", nargs="*", metavar="NAME",
+                         help="tell more about this model; with load, unload, pin or unpin before it: have the server load "
+                         "it now, free it, or keep it loaded whatever else is asked for, also after a restart")
     command.add_argument("--picture", type=Path, metavar="FILE.png",
                          help="generate every class from its example and draw a page of mel spectrograms")
     command.add_argument("--only", metavar="GROUP", help="only the classes of this group, or one class")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The list; or one model's card and vocabulary, and with `--picture` the page."""
+    """The list; or one model's card and vocabulary, and with `--picture` the page; or what is to be loaded."""
     from bridge.commands.jobs import ask_server
     from bridge.output import Output
     from server.errors import InvalidOption
 
-    if arguments.name is None and (arguments.picture or arguments.only):
+    action, name = _asked(arguments.words)
+    if name is None and (arguments.picture or arguments.only):
         raise InvalidOption("--picture and --only need a model's name: `athanor models embedded --picture page.png`.")
     with Output(arguments.as_json) as output:
+        if action:
+            return _change(action, name, output)
         models = ask_server(lambda client: client.models(), output.say)
-        if arguments.name is None:
+        if name is None:
             return _list(models, output)
-        model = _find(models, arguments.name)
+        model = _find(models, name)
         words = _chosen(model, arguments.only)
         _tell(model, words, output)
         return _picture(model, words, arguments.picture, output) if arguments.picture else 0
+
+
+def _asked(words: list[str]) -> tuple[str | None, str | None]:
+    """What to do with which model; neither of them for the list."""
+    from server.errors import InvalidOption
+
+    if len(words) == 2 and words[0] in DONE:
+        return words[0], words[1]
+    if len(words) > 1 or words in [[action] for action in DONE]:
+        raise InvalidOption(f"`athanor models {' '.join(words)}` is not known; write `athanor models`, `athanor models "
+                            f"NAME`, or {', '.join(DONE)} and a name, as in `athanor models pin audioldm2`.")
+    return None, words[0] if words else None
+
+
+def _change(action: str, name: str, output: Output) -> int:
+    from bridge.commands.jobs import ask_server
+
+    if Path(name).expanduser().is_dir():  # the server runs in another folder
+        name = str(Path(name).expanduser().absolute())
+    ask_server(lambda client: client.model(action, name), output.say)
+    output.event("model", name=name, action=action)
+    output.result(f"{name} {DONE[action]}")
+    return 0
 
 
 def _list(models: dict[str, Any], output: Output) -> int:
     for model in models["backbones"]:
         output.event("model", device=models["device"], **model)
     output.table(["MODEL", "LOADED", "TITLE", "SOURCE"], [
-        [one["name"], "yes" if one["resident"] else "", one["title"], one["source"]] for one in models["backbones"]])
+        [one["name"], _loaded(one), one["title"], one["source"]] for one in models["backbones"]])
     return 0
+
+
+def _loaded(model: dict[str, Any]) -> str:
+    """Its weights in memory, and whether they stay there."""
+    size = f"{model['bytes'] / 1e6:.0f} MB" if model["resident"] else ""
+    return ", ".join(filter(None, (size, "pinned" if model["pinned"] else "")))
+
+
+def _here(model: dict[str, Any]) -> str:
+    if model["revision"] is None:
+        return "no; fetched on first use"
+    return f"yes, loaded: {_loaded(model)}" if model["resident"] else "yes"
 
 
 def _find(models: dict[str, Any], name: str) -> dict[str, Any]:
@@ -76,14 +122,14 @@ def _chosen(model: dict[str, Any], only: str | None) -> list[dict[str, str]]:
 
 def _tell(model: dict[str, Any], words: list[dict[str, str]], output: Output) -> None:
     output.event("model", **model)
-    card, here = model["card"], model["revision"] is not None
+    card = model["card"]
     facts = [("title", model["title"]), ("source", model["source"]),
-             ("here", ("yes, loaded" if model["resident"] else "yes") if here else "no; fetched on first use")]
+             ("here", _here(model))]
     if card:
         licence = " ".join(filter(None, (card["licence"], card["licence_url"])))
         facts += [("good for", card["used_for"]), ("licence", licence),
-                  ("sound", f"{card['sample_rate']} Hz, {'stereo' if card['channels'] == 2 else 'mono'}, up to "
-                            f"{card['max_s']:g} s"), ("memory", f"{card['memory_gb']:g} GB")]
+                  ("sound", f"{card['sample_rate']} Hz, {'stereo' if card['channels'] == 2 else 'mono'}, in windows "
+                            f"of {card['max_s']:g} s"), ("memory", f"{card['memory_gb']:g} GB")]
     for name, value in facts:
         if value:
             output.result(f"{name + ':':10}{value}")

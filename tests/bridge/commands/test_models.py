@@ -48,10 +48,20 @@ def test_the_embedded_model_tells_its_words_by_group(models):
 
 def test_another_model_tells_what_the_catalogue_knows(models):
     _, shown, _ = models("stable-audio-open")
-    assert "44100 Hz, stereo, up to 47.55 s" in shown
+    assert "44100 Hz, stereo, in windows of 47.55 s" in shown
     assert "https://huggingface.co/stabilityai" in shown
     assert "no; fetched on first use" in shown
     assert "words:    any" in shown
+
+
+def test_a_model_is_loaded_pinned_and_let_go(models):
+    assert models("pin", "embedded") == (OK, "embedded is loaded and stays so\n", "")
+    row = next(line for line in models()[1].splitlines() if line.startswith("embedded"))
+    assert "MB, pinned" in row
+    assert "yes, loaded: " in models("embedded")[1]
+    assert models("unload", "embedded")[0] != OK
+    assert models("unpin", "embedded")[0] == models("unload", "embedded")[0] == OK
+    assert not any("MB" in line for line in models()[1].splitlines()[1:])
 
 
 def test_json_has_everything_in_one_line(models):
@@ -68,6 +78,9 @@ def test_json_has_everything_in_one_line(models):
     (["audioldm2", "--only", "drums"], USAGE, "whose words are not known"),
     (["audioldm2", "--picture", "page.png"], USAGE, "nothing to draw"),
     (["embedded", "--picture", "page.jpg"], USAGE, "ends in .png"),
+    (["pin"], USAGE, "`athanor models pin` is not known"),
+    (["pni", "embedded"], USAGE, "load, unload, pin, unpin and a name"),
+    (["load", "embeded"], USAGE, "Did you mean 'embedded'"),
 ])
 def test_a_mistake_is_one_sentence(models, words, code, message):
     found, _, said = models(*words)
