@@ -11,6 +11,7 @@ from typing import Any
 from server.measure import (
     agreement,
     copies,
+    editing,
     fusion_window,
     generated,
     judge,
@@ -61,6 +62,12 @@ PARTS: Mapping[str, Part] = {
     "restoration": Part(restoration, "Restoration (DiffMusic)",
                         {"plan": restoration.Plan(clips=2, seconds=1.5, restore={"steps": 6, "algorithm": "irs"})},
                         _alike("clips", "seconds", "restore"), of_paper=True),
+    "editing": Part(editing, "Editing by words",
+                    {"plan": editing.Plan(edits=2, strengths=(0.4, 0.8), seconds=1.0, selected=1, options={"steps": 8}),
+                     "judge": _HASTY_JUDGE}, {"clips": "edits", "seconds": "seconds"}, of_paper=True),
+    "directions": Part(directions, "Directions (editing paper, appendix E)",
+                       {"plan": directions.Plan(clips=1, seconds=2.0, steps=10, random=4, matched=4)},
+                       _alike("clips", "seconds"), of_paper=True),
 }
 AIMS = tuple(name for name, part in PARTS.items() if not part.of_paper)
 PAPERS = tuple(name for name, part in PARTS.items() if part.of_paper)
