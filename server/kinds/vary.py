@@ -58,7 +58,7 @@ class VaryOptions(ModelOptions):
     )
     range: Stretch = Field(
         None, description="SNR in dB between which the clip is moved, LOW:HIGH; unset, from -20 to the end, and with "
-        "--per-step from -12 to -4, or where the directions of a file are."
+        "--per-step from -16 to 0, or where the directions of a file are."
     )
     select: Spans = Field((), description="Vary these stretches alone, START:END in seconds; the rest stays as it is.")
     pull_back: float = Field(

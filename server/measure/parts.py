@@ -11,6 +11,7 @@ from typing import Any
 from server.measure import (
     agreement,
     copies,
+    directions,
     editing,
     fusion_window,
     generated,

@@ -29,7 +29,7 @@ from server.sampling.levels import Levels
 from server.sampling.noise import KeyedNoise
 
 AT_DB = -8.0
-RANGE_DB, STEP_RANGE_DB = (-20.0, 300.0), (-12.0, -4.0)
+RANGE_DB, STEP_RANGE_DB = (-20.0, 300.0), (-16.0, 0.0)
 """Where the clip is moved, unless told otherwise: with fixed directions, and per step."""
 CURVE_LEVELS = 6
 _DERIVATIVE_MEMORY = 4  # a derivative needs the tangents beside the values, and attention unfused

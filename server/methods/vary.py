@@ -62,6 +62,12 @@ class Vary:
     spans: selection.Spans
     count: Counter
 
+    def groups(self, moves: Sequence[Move]) -> list[Sequence[Move]]:
+        """The moves in groups that the network is given at once."""
+        like = torch.empty(1, *self.backbone.latent_shape(self.clip.n_samples), device=self.backbone.device)
+        size = max(1, rows_at_once(like) // (2 * self.clip.items))
+        return [moves[i : i + size] for i in range(0, len(moves), size)]
+
     def mask(self) -> Tensor | None:
         """1 in the latent frames of the selection; None without one."""
         if not self.spans:
@@ -109,7 +115,6 @@ def run(clips: Mapping[str, Clip], options: VaryOptions, context: Context) -> li
     moved = moved_levels(_range_db(options, known), vary.levels)
     start = min([*moved, *(wanted.levels if wanted else ())])
     moves = _moves(options, known.n if known else wanted.n)
-    groups = _together(vary, moves)
     cost = prompted(backbone, [options.prompt], clip, options.guidance)[1]
     searching = planned(wanted, cost) if wanted else 0
     varying = cost * len(moves) * (vary.levels.n_steps - moved[0])
@@ -121,7 +126,7 @@ def run(clips: Mapping[str, Clip], options: VaryOptions, context: Context) -> li
     searched = vary.count.done - inverted
     vary.count.planned = vary.count.done + varying
     results = []
-    for group in groups:
+    for group in vary.groups(moves):
         together = vary.latents(group, directions, trajectory, moved)
         for move, latents in zip(group, together.split(clip.items), strict=True):
             vary.count("decoding", 0)
@@ -186,13 +191,6 @@ def _moves(options: VaryOptions, n: int) -> list[Move]:
                     far = f"_{gamma:g}" if len(options.gamma) > 1 else ""
                     moves.append(Move(f"{name}_{sign}{far}", tuple(factor * w for w in weights)))
     return moves
-
-
-def _together(vary: Vary, moves: Sequence[Move]) -> list[Sequence[Move]]:
-    """The moves in groups that the network is given at once."""
-    like = torch.empty(1, *vary.backbone.latent_shape(vary.clip.n_samples), device=vary.backbone.device)
-    size = max(1, rows_at_once(like) // (2 * vary.clip.items))
-    return [moves[i : i + size] for i in range(0, len(moves), size)]
 
 
 def _change(vary: Vary, trajectory: Trajectory, latents: Tensor) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def test_a_variation_is_where_the_recursion_of_the_step_leads(noise_clip, contex
     tensors = safetensors.torch.load(file.data)
     card = json.loads(_metadata(file.data)["athanor"])
     levels = backbone.levels(12, "even")
-    default = "-12:-4" if "per_step" in given else "-20:"
+    default = "-16:0" if "per_step" in given else "-20:"
     moved = moved_levels(options(range=given.get("range", default)).range, levels)
     d = torch.zeros(tensors["vectors"].shape[2:], dtype=torch.float64)
     for i in range(moved[0], 12):
