@@ -27,7 +27,8 @@ class SeparateOptions(ModelOptions):
     )
     residual: bool = Field(False, description="Also give what no stem claims; with the masked stems it sums to the clip.")
     inversion: Literal["ddpm", "ddim"] = Field(
-        "ddpm", description="How the mixture is inverted: ddpm is exact and evaluated in batches, ddim step by step."
+        "ddim", description="How the mixture is inverted: ddim step by step, ddpm exactly and in batches of levels, but "
+        "with stems that are less well told apart."
     )
     inversion_prompt: Prompt = Field(
         "none", description="What the inversion is told to hear: none, others (the other stems' words, at twice the cost), "

@@ -3,16 +3,16 @@
 
 What a model makes of a stem has been through its autoencoder and vocoder: another phase, another waveform, only about its
 level. Its power, though, says where the stem is. With |S_k|^2 the power of stem k, |X|^2 that of the mixture as the same
-model gives it back (so that what autoencoder and vocoder do to the one, they do to the other), and
-R^2 = max(|X|^2 - sum_j |S_j|^2, 0) what no stem claims,
+model gives it back (so that what autoencoder and vocoder do to the one, they do to the other), and R^2 = max(|X|^2 -
+sum_j |S_j|^2, 0) what no stem claims,
 
     M_k = |S_k|^2/(sum_j |S_j|^2 + R^2)
 
-lies in 0..1, and with the residual's mask R^2/(...) the masks sum to 1. How much is claimed is a matter of regions, not of
-single bins, where two vocoded sounds differ by chance: R^2/sum_j |S_j|^2 is taken of powers averaged over about 0.5 s and
-300 Hz. (With |X|^2 of the original and bin by bin, stems lose 3 dB of SI-SDR: measured on mixtures that the reported figures
-do not use.) The masks multiply the original's short-time spectrum in every channel at its own rate. This is beyond the
-paper, whose stems are the generated ones.
+lies in 0..1, and with the residual's mask R^2/(...) the masks sum to 1. How much is claimed is a matter of regions, not
+of single bins, where vocoded sounds differ by chance: R^2/sum_j |S_j|^2 is taken of powers averaged over about 0.5 s and
+300 Hz. (With |X|^2 of the original and bin by bin, stems lose 3 dB of SI-SDR: measured on mixtures that the reported
+figures do not use.) The masks multiply the original's short-time spectrum in every channel at its own rate. This is
+beyond the paper, whose stems are the generated ones.
 """
 
 from __future__ import annotations

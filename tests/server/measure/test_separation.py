@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from server.audio import Clip
+from server.measure import separation, zerosep
+from server.measure.bench import Bench, NotMeasured
+from server.measure.datasets.mixture import mixed
+from server.measure.datasets.offline import Instrument
+from server.measure.separation import Plan
+
+THREE = (Instrument("a flute", "flute"), Instrument("drum hits", "drum"), Instrument("rain", "rain"))
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    """Two tones, a second long, far from each other in time and in pitch."""
+    time_s = np.arange(RATE) / RATE
+    return mixed({"low": np.sin(2 * np.pi * 200 * time_s)[None] * (time_s < 0.5),
+                  "high": np.sin(2 * np.pi * 3000 * time_s)[None] * (time_s >= 0.5)}, RATE, "low + high 1")
+
+
+def test_true_stems_gain_as_much_as_there_is_and_the_mixture_nothing(mixture):
+    sources = list(mixture.stems.values())
+    best = separation._row(mixture, sources, 0)
+    assert min(best["gain_db"]) > 60 and best["moved"] == [True, True]
+    assert all(20 < ceiling < gain for ceiling, gain in zip(best["ceiling_db"], best["gain_db"], strict=True))
+    none = separation._row(mixture, [mixture.clip] * 2, 0)
+    assert none["gain_db"] == pytest.approx([0, 0], abs=1e-3) and none["moved"] == [False, False]
+    wrong = separation._row(mixture, sources[::-1], 0)
+    assert max(wrong["gain_db"]) < -20 and wrong["moved"] == [False, False]
+
+
+def test_comparisons_are_exact_for_the_sources_themselves(mixture):
+    sources = list(mixture.stems.values())
+    found = separation._compared([mixture], [sources], [sources])
+    assert found["agreement"] == pytest.approx(1) and found["stages"] == found["frechet"] == 0 and found["gain_db"] > 60
+    assert separation._compared([mixture], [[mixture.clip] * 2], [[mixture.clip] * 2])["agreement"] < 0.95
+
+
+def test_a_round_trip_that_changes_nothing_has_the_mixture_s_figures(mixture, bench: Bench, monkeypatch):
+    monkeypatch.setattr(separation, "round_trip", lambda backbone, clip: clip)
+    found = separation._round_trip(bench, [mixture])
+    assert found[separation.MIXTURE] == found[separation.ROUND_TRIP]
+    assert found[separation.MIXTURE][0] == pytest.approx(0, abs=1) and found[separation.MIXTURE][2] > 40
+
+
+def test_all_of_it_is_measured_and_told(bench: Bench) -> None:
+    found = separation.measure(bench, Plan(mixtures=3, compared=1, seconds=0.6, instruments=THREE, options={"steps": 2}))
+    assert list(found["pairs"]) == ["a flute + drum hits", "a flute + rain", "drum hits + rain"]
+    assert found["gain_db"] == pytest.approx(np.mean([row["gain_db"] for row in found["mixtures"]]), abs=1e-3)
+    assert list(found["compared"]) == [*(f"guidance {w:g}" for w in separation.GUIDANCE), "ddpm", "ddim",
+                                       "random prompt", "others", "NMF-MFCC"]
+    assert found["compared"]["ddim"] == found["compared"]["guidance 1"] != found["compared"]["ddpm"]
+    rows = separation.findings(found)
+    assert [row.met for row in rows[:2]] == [found["gain_db"] > 0, found["positive_pairs"] >= 0.8] and len(rows) == 4
+    table = separation.lines(found)
+    assert any(line.startswith("| ddpm |") and line.endswith("| 0.384 / 4.596 / 0.609 / 0.259 |") for line in table)
+    assert any(line.startswith("| mixture through VAE and vocoder |") and "-23.07" in line for line in table)
+    assert set(found["compared"]) >= set(zerosep.MUSIC)
+
+
+def test_a_random_prompt_is_of_what_is_not_there(mixture):
+    plan = Plan(instruments=(Instrument("low", "flute"), Instrument("high", "flute"), Instrument("rain", "rain")))
+    assert separation._spoken({"stem": "random"}, mixture, plan) == {"stem": ("rain", "rain")}
+    assert separation._spoken({"guidance": 2.0}, mixture, plan) == {"guidance": 2.0}
+
+
+def test_what_cannot_be_measured_says_why(bench: Bench) -> None:
+    with pytest.raises(NotMeasured, match="seconds|renders up to"):
+        separation.measure(bench, Plan(seconds=100.0))
+    with pytest.raises(NotMeasured, match="a cello"):
+        separation.measure(bench, Plan(mixtures=1, seconds=0.6))
+
+
+def test_silence_is_no_stem_that_moved(mixture):
+    silent = Clip(np.zeros_like(mixture.clip.samples), RATE)
+    assert separation._moved(mixture, [silent, silent]) == [False, False]
