@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from server.audio import Clip, fold_mono, resample
+from server.errors import InvalidInput
 from server.kinds.restore import RestoreOptions
 from server.measure import diffmusic, timbre
 from server.measure.bench import Bench, Finding, NotMeasured
@@ -67,6 +68,16 @@ class Plan:
                 for vmc in ([asked.vmc] if "vmc" in self.restore else (True, False)) for algorithm in algorithms}
 
 
+@dataclass(frozen=True)
+class Made:
+    """What one method made of one damaged clip, in how many CPU seconds; `refused`: nothing, so the clip is as it came."""
+
+    damage: Damage
+    clips: Sequence[Clip]
+    cpu_s: float
+    refused: bool = False
+
+
 def measure(bench: Bench, plan: Plan | None = None) -> dict:
     """Figures of every task and row, and of every clip in it.
 
@@ -78,13 +89,13 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     samples = _samples(bench, plan)
     trials, planned = {}, len(plan.trials) * len(samples)
     for title, trial in plan.trials.items():
-        kept: dict[str, list[tuple[Damage, Sequence[Clip], float]]] = {}
+        kept: dict[str, list[Made]] = {}
         for number in range(len(samples)):
             bench.report(len(trials) * len(samples) + number, planned, title)
             damage = trial.damage(samples, number)
-            for name, clips, seconds in _made(bench, plan, trial.task, damage):
-                kept.setdefault(name, []).append((damage, clips, seconds))
-        trials[title] = {name: _row(made) for name, made in kept.items()}
+            for name, made in _made(bench, plan, trial.task, damage):
+                kept.setdefault(name, []).append(made)
+        trials[title] = {name: _row(all_made) for name, all_made in kept.items()}
     return {"plan": asdict(plan), "clips": len(samples), "trials": trials}
 
 
@@ -124,35 +135,39 @@ def _suited(sound: Sound, rate: int, seconds: float) -> Clip | None:
     return Clip(clip.samples[:, :n], rate) if min(levels) > 10 ** (_LEAST_LEVEL_DB / 10) * max(levels) else None
 
 
-def _made(bench: Bench, plan: Plan, task: str, damage: Damage) -> Iterator[tuple[str, Sequence[Clip], float]]:
-    """Row, clips and seconds of work of everything that is held against each other."""
-    yield NOTHING, damage.nothing, 0.0
-    started = time.perf_counter()
-    classical = damage.classical()
-    yield CLASSIC, classical, time.perf_counter() - started
+def _made(bench: Bench, plan: Plan, task: str, damage: Damage) -> Iterator[tuple[str, Made]]:
+    """Row and clips of everything that is held against each other."""
+    yield NOTHING, Made(damage, damage.nothing, 0.0)
+    started = time.process_time()
+    yield CLASSIC, Made(damage, damage.classical(), time.process_time() - started)
     for name, options in plan.rows.items():
-        started = time.perf_counter()
-        yield name, _restored(bench, damage, {"task": task, **damage.options, **options}), time.perf_counter() - started
+        started, clips, refused = time.process_time(), damage.nothing, False
+        try:
+            clips = _restored(bench, damage, {"task": task, **damage.options, **options})
+        except InvalidInput:  # a clip that tells no room, say: a composer is left with the clip as it came
+            refused = True
+        yield name, Made(damage, clips, time.process_time() - started, refused)
 
 
-def _restored(bench: Bench, damage: Damage, options: Mapping[str, Any]) -> list[Clip]:
+def _restored(bench: Bench, damage: Damage, options: Mapping[str, Any]) -> Sequence[Clip]:
     with tempfile.TemporaryDirectory(prefix="athanor-restoration-") as folder:
         files = {}
         for role, array in damage.files.items():
             files[role] = Path(folder) / f"{role}.npy"
             np.save(files[role], array)
         outputs = bench.studio("restore", damage.clips, files=files, seed=bench.seed, **options)
-    return [output.clip for output in outputs if output.clip is not None]
+    return [output.clip for output in outputs if output.role in ("restored", "stem") and output.clip is not None]
 
 
-def _row(made: Sequence[tuple[Damage, Sequence[Clip], float]]) -> dict[str, Any]:
+def _row(made: Sequence[Made]) -> dict[str, Any]:
     """Figures of one row over all clips."""
-    clips = [_figures(damage, clips) for damage, clips, _ in made]
-    reals, founds = ([timbre.embed(clip) for damage, found, _ in made for clip in (damage.real if real else found)]
-                     for real in (True, False))
-    means = {name: round(float(np.mean([clip[name] for clip in clips])), 4) for name in clips[0]}
-    return {**means, "frechet": round(frechet_distance(np.array(reals), np.array(founds)), 4),
-            "seconds": round(float(np.mean([seconds for *_, seconds in made])), 2), "each": clips}
+    each = [_figures(one.damage, one.clips) for one in made]
+    real = np.array([timbre.embed(clip) for one in made for clip in one.damage.real])
+    found = np.array([timbre.embed(clip) for one in made for clip in one.clips])
+    return {**{name: round(float(np.mean([figures[name] for figures in each])), 4) for name in each[0]},
+            "frechet": round(frechet_distance(real, found), 4),
+            "cpu_s": round(float(np.mean([one.cpu_s for one in made])), 2),
+            "refused": sum(one.refused for one in made), "each": each}
 
 
 def _figures(damage: Damage, found: Sequence[Clip]) -> dict[str, float]:
@@ -192,19 +207,21 @@ _TITLES = {"log_mel": "log-mel distance", "si_sdr": "SI-SDR"}
 def lines(figures: dict) -> list[str]:
     """A table of all rows, with the published LSD and FAD beside."""
     made = [f"{figures['clips']} held-out clips of {figures['plan']['seconds']:g} s.", "",
-            "| task | row | LSD | log-mel, nat | SI-SDR, dB | Frechet | s a clip | published LSD / FAD |",
+            "| task | row | LSD | log-mel, nat | SI-SDR, dB | Frechet | CPU s a clip | published LSD / FAD |",
             "|---|---|---|---|---|---|---|---|"]
     for title, rows in figures["trials"].items():
         for name, row in rows.items():
             shown = f"{TRIALS[title].classical} (classical)" if name == CLASSIC else name
+            shown += f" ({row['refused']} refused)" if row["refused"] else ""
             made.append(f"| {title} | {shown} | {row['lsd']:.3f} | {row['log_mel']:.2f} | {row['si_sdr']:.1f} | "
-                        f"{row['frechet']:.3f} | {row['seconds']:.1f} | {diffmusic.told(title, name)} |")
+                        f"{row['frechet']:.3f} | {row['cpu_s']:.1f} | {diffmusic.told(title, name)} |")
     return [*made, "", *NOTES]
 
 
 NOTES = (
     "LSD: log10 of magnitudes at 16 kHz, as the paper's. Frechet: of the clips' timbre-1 embeddings, not FAD. Log-mel and "
-    "SI-SDR of an inpainted clip: of the gap alone (log-mel with up to 0.1 s on both sides).",
+    "SI-SDR of an inpainted clip: of the gap alone (log-mel with up to 0.1 s on both sides). A clip that `restore` refuses "
+    "counts as it came.",
     "",
     f"Published: {diffmusic.ABOUT}",
 )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from server.audio import Clip
+from server.errors import InvalidInput
 from server.measure import diffmusic, restoration
 from server.measure.bench import Bench, NotMeasured
 from server.measure.damages import TRIALS, Damage
@@ -57,8 +58,17 @@ def test_only_the_gap_is_compared() -> None:
     assert restoration._figures(replace(outside, excerpt=None), [made])["si_sdr"] < 10
 
 
+def test_a_clip_that_is_refused_counts_as_it_came(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*arguments, **options):
+        raise InvalidInput("no room")
+
+    monkeypatch.setattr(restoration, "_restored", refuses)
+    rows = restoration.measure(bench, Plan(clips=2, seconds=0.4, restore=TINY | {"task": "declip"}))["trials"]["declip"]
+    assert rows["irs"]["refused"] == 2 and rows["irs"]["si_sdr"] == rows["nothing"]["si_sdr"]
+
+
 def test_a_loss_is_reported_as_one() -> None:
-    row = {"lsd": 1.0, "log_mel": 0.5, "si_sdr": 3.0, "frechet": 0.1, "seconds": 1.0}
+    row = {"lsd": 1.0, "log_mel": 0.5, "si_sdr": 3.0, "frechet": 0.1, "cpu_s": 1.0, "refused": 0}
     trials = {"declip": {"nothing": row, "classical": row | {"si_sdr": 9.0}, "irs": row | {"si_sdr": 6.0}},
               "denoise": {"nothing": row, "classical": row, "irs": row | {"si_sdr": 6.0}},
               "inpaint 50 ms": {"nothing": row, "classical": row, "irs": row | {"log_mel": 0.6}}}
