@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 PARTS = ("rebuild", "judge", "agreement", "variety", "copies", "fusion_window", "learn_gap", "speed")
-PAPERS: tuple[str, ...] = ("restoration",)  # only where asked for by name: they take long
+# Only where asked for by name: they take long.
+PAPERS: tuple[str, ...] = ("separation", "restoration", "editing", "directions")
 # Options of some parts alone, and of which.
-ABOUT = {"pairs": ("fusion_window",), "levels": ("fusion_window",), "clips": ("learn_gap", "restoration"),
-         "seconds": ("fusion_window", "learn_gap", "restoration"), "fuse": ("fusion_window",),
+ABOUT = {"pairs": ("fusion_window",), "levels": ("fusion_window",), "clips": ("learn_gap", *PAPERS),
+         "seconds": ("fusion_window", "learn_gap", *PAPERS), "fuse": ("fusion_window",),
          "learned_fusions": ("fusion_window",), "learn": ("learn_gap", "fusion_window"), "restore": ("restoration",)}
 # What an evaluation says itself to the jobs that it runs.
 TAKEN = {"fuse": ("snr_db", "at_step", "sweep", "balance", "seed", "backbone", "adapter"),

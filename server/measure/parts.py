@@ -20,6 +20,7 @@ from server.measure import (
     mel_classifier,
     rebuild,
     restoration,
+    separation,
     speed,
     variety,
 )
@@ -60,6 +61,9 @@ PARTS: Mapping[str, Part] = {
     "learn_gap": Part(learn_gap, "Learning", {"plan": learn_gap.Plan(clips=1, seconds=2.0, learn={"learn_steps": 30})},
                       _alike("clips", "seconds", "learn")),
     "speed": Part(speed, "Speed", {"plan": speed.Plan(repeats=1, jobs=("generate", "fuse"))}),
+    "separation": Part(separation, "Separation (ZeroSep)",
+                       {"plan": separation.Plan(mixtures=2, compared=1, seconds=2.0, options={"steps": 8})},
+                       {"clips": "mixtures", "seconds": "seconds"}, of_paper=True),
     "restoration": Part(restoration, "Restoration (DiffMusic)",
                         {"plan": restoration.Plan(clips=2, seconds=1.5, restore={"steps": 6, "algorithm": "irs"})},
                         _alike("clips", "seconds", "restore"), of_paper=True),
