@@ -92,7 +92,8 @@ RESTORE = Kind(
     ),
     results=(
         ResultSpec("restored", "The mended clip."),
-        ResultSpec("stem", "separate: one for each description; they sum to the clip."),
+        ResultSpec("stem", "separate: one for each description."),
+        ResultSpec("residual", "separate: what no stem claims; with the stems it sums to the clip."),
     ),
     deadline_s=3600.0,
     check=_check,

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from server.audio import Clip
 from server.errors import InvalidOption
-from server.methods.griffin_lim import spectrum
-from server.methods.soft_mask import window_samples
+from server.methods.soft_mask import analysed, window_samples
 
 _DROP_DB = 50.0  # under the loudest bin's average level, nothing counts as sound
 _QUIET_SHARE = 0.1
@@ -72,7 +71,7 @@ def noise_power(clip: Clip) -> Tensor:
     never falls silent is taken to be noisier than it is, at most by what its quietest tenth holds.
     """
     size = window_samples(clip.sample_rate)
-    quiet = _inner_power(clip).quantile(_QUIET_SHARE, dim=-1) / -np.log(1 - _QUIET_SHARE)
+    quiet = inner_power(clip).quantile(_QUIET_SHARE, dim=-1) / -np.log(1 - _QUIET_SHARE)
     half = max(1, round(_SMOOTH_HZ / (clip.sample_rate / size) / 2))
     padded = torch.nn.functional.pad(quiet[:, None], (half, half), mode="reflect")[:, 0]
     return padded.unfold(-1, 2 * half + 1, 1).median(dim=-1).values[..., None]
@@ -85,11 +84,10 @@ def per_sample(noise: Tensor, sample_rate: int) -> Tensor:
 
 
 def _average_power(clip: Clip) -> np.ndarray:
-    return _inner_power(clip).mean((0, -1)).numpy()
+    return inner_power(clip).mean((0, -1)).numpy()
 
 
-def _inner_power(clip: Clip) -> Tensor:
+def inner_power(clip: Clip) -> Tensor:
     """Squared STFT magnitudes without the frames that hear the edges to the silence around the clip."""
-    size = window_samples(clip.sample_rate)
-    found = spectrum(torch.from_numpy(clip.samples), size, size // 4).abs().square()
+    found = analysed(clip).abs().square()
     return found[..., 2:-2] if found.shape[-1] > 8 else found

@@ -3,7 +3,8 @@
 
 Differentiating a decoder keeps every activation: 10 s of stereo at 44.1 kHz are some 30 GB in Stable Audio Open's. Here one
 piece at a time is in memory, at the price of a second forward pass. A decoder of bounded reach (`Backbone.reach`) is cut
-along time, with so many frames more on each side that the pieces are exact; others are cut by item.
+along time, with so many frames more on each side that the pieces are exact; others are cut by item, and along time only
+where an item is longer than AT_ONCE_S.
 """
 
 from __future__ import annotations
@@ -20,27 +21,33 @@ PIECE_S = 1.5
 """Seconds of one piece along time."""
 AT_ONCE_S = 12.0
 """Seconds of all items together up to which a decoder without bounded reach is differentiated in one go."""
+DRAFT_MARGIN = 8
+"""Latent frames beside a piece of a longer clip, where such a decoder's pieces are not quite those of the whole."""
 
 
 def decode_for_gradient(backbone: Backbone, latents: Tensor, n_samples: int, piece_s: float = PIECE_S) -> Tensor:
     """The draft audio [batch, channels, n_samples] of latents, as `Backbone.decode_draft`; float32, differentiable."""
-    facts = backbone.facts
+    rate = backbone.facts.sample_rate
     if backbone.reach is None:
-        if len(latents) == 1 or len(latents) * n_samples <= AT_ONCE_S * facts.sample_rate:
+        if len(latents) * n_samples <= AT_ONCE_S * rate:
             return backbone.decode_draft(latents, n_samples)
-        return torch.cat([_again(backbone, item, n_samples) for item in latents.split(1)])
-    length = max(1, round(piece_s * facts.latent_hz))
-    if n_samples <= piece_s * facts.sample_rate:
-        return backbone.decode_draft(latents, n_samples)
-    return torch.cat([_in_pieces(backbone, item, n_samples, length) for item in latents.split(1)])
+        if n_samples <= AT_ONCE_S * rate:
+            return torch.cat([_again(backbone, item, n_samples) for item in latents.split(1)])
+        piece_s, margin = AT_ONCE_S, DRAFT_MARGIN
+    else:
+        margin = backbone.reach
+        if n_samples <= piece_s * rate:
+            return backbone.decode_draft(latents, n_samples)
+    length = max(1, round(piece_s * backbone.facts.latent_hz))
+    return torch.cat([_in_pieces(backbone, item, n_samples, length, margin) for item in latents.split(1)])
 
 
-def _in_pieces(backbone: Backbone, latents: Tensor, n_samples: int, length: int) -> Tensor:
-    """One item's audio, `length` latent frames at a time."""
-    hop, reach = round(backbone.facts.sample_rate / backbone.facts.latent_hz), backbone.reach or 0
+def _in_pieces(backbone: Backbone, latents: Tensor, n_samples: int, length: int, margin: int) -> Tensor:
+    """One item's audio, `length` latent frames at a time, each decoded with `margin` more on both sides."""
+    hop = round(backbone.facts.sample_rate / backbone.facts.latent_hz)
     pieces = []
     for start in range(0, math.ceil(n_samples / hop), length):
-        first, last = max(0, start - reach), min(start + length + reach, latents.shape[2])
+        first, last = max(0, start - margin), min(start + length + margin, latents.shape[2])
         stop = min((start + length) * hop, n_samples)
         audio = _again(backbone, latents[:, :, first:last], min((last - first) * hop, n_samples - first * hop))
         pieces.append(audio[..., (start - first) * hop : stop - first * hop])

@@ -16,6 +16,7 @@ from server.kinds.restore import RestoreOptions
 from server.methods import consistency, room
 from server.methods.damage import band_end_hz, clip_level, clipped_samples
 from server.methods.griffin_lim import spectrum
+from server.methods.widen import widened
 from server.sampling.noise import KeyedNoise
 
 _N_FFT, _HOP = 1024, 256  # of a clip's own magnitudes
@@ -80,11 +81,13 @@ def known(clips: Mapping[str, Clip], files: Mapping[str, Path], options: Restore
 
 
 def roughly_mended(clip: Clip, options: RestoreOptions, found: Known) -> Clip:
-    """What the model is shown: the clip; with gaps bridged by linear prediction; with phases by Griffin-Lim from noise."""
+    """What the model is shown: the clip; gaps bridged by linear prediction, a lost top copied, phases by Griffin-Lim."""
     if options.task == "inpaint":
         gaps = consistency.gap_samples(clip, options.gap)
         longest_s = max(stop - start for start, stop in gaps) / clip.sample_rate
         return consistency.inpaint(clip, replace(clip, samples=np.zeros_like(clip.samples)), options.gap, longest_s / 2)
+    if found.cutoff_hz is not None and found.cutoff_hz < clip.sample_rate / 2:
+        return widened(clip, found.cutoff_hz)
     if found.magnitude is not None:
         noise = KeyedNoise(0, range(clip.channels), "phases")(0, (clip.n_samples,)).numpy()
         start = replace(clip, samples=0.1 * noise)

@@ -3,12 +3,11 @@
 
 Where something is known exactly (outside a gap, below a cutoff, between clipped samples, magnitudes), it is kept hard
 (`server.methods.consistency`). A known room is undone by an inverse filter that leans on the model where the room has
-nothing to invert. Noise, a room that is only guessed, and a mixture are divided by soft masks (`server.methods.soft_mask`).
+nothing to invert. Noise and a room that is only guessed are taken out by soft masks (`server.methods.soft_mask`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,8 +22,15 @@ LEAN = 1e-3
 
 
 def denoised(clip: Clip, made: Clip) -> Clip:
-    """The clip's share of the model's clean sound against the clip's steady noise."""
-    return soft_mask.share(clip, soft_mask.powers(made), noise_power(clip))
+    """The clip's share of its sound against its steady noise.
+
+    How much sound there is in a bin is the geometric mean of two opinions: what the model made, smoothed, and what is left
+    of the clip's power without the noise. The model alone misses what it cannot make, subtraction alone leaves its musical
+    noise.
+    """
+    noise = noise_power(clip)
+    left = (soft_mask.analysed(clip).abs().square() - noise).clamp(min=0.0)
+    return soft_mask.share(clip, (soft_mask.powers(made) * left).sqrt(), noise)
 
 
 def dried(clip: Clip, made: Clip, response: np.ndarray) -> Clip:
@@ -42,15 +48,3 @@ def unconvolved(clip: Clip, made: Clip, response: np.ndarray) -> Clip:
     wet, prior = (np.fft.rfft(c.samples.astype(np.float64), size) for c in (clip, made))
     dry = (np.conj(room) * wet + weight * prior) / (np.square(np.abs(room)) + weight)
     return replace(clip, samples=np.fft.irfft(dry, size)[:, : clip.n_samples])
-
-
-def divided(clip: Clip, made: Sequence[Clip]) -> list[Clip]:
-    """The clip in as many stems as the model made: they add up to it."""
-    return soft_mask.shares(clip, [soft_mask.powers(stem) for stem in made])
-
-
-def blended(clip: Clip, mended: Clip, strength: float) -> Clip:
-    """`strength` of the mended clip, the rest as it came."""
-    if strength == 1.0:
-        return mended
-    return replace(clip, samples=strength * mended.samples + np.float32(1.0 - strength) * clip.samples)

@@ -27,9 +27,10 @@ from server.methods.damage import clipped_samples
 from server.methods.decoding import decode_for_gradient
 from server.methods.fitting import Fitted, bandwidth_hz, fit, unfit
 from server.methods.known import Known, gap_frames, known, roughly_mended
+from server.methods.masks import highlighted, split
 from server.methods.measurement import Measurement, measurement
 from server.methods.provenance import provenance
-from server.methods.soft_mask import with_magnitudes_of
+from server.methods.sparse_declip import declipped
 from server.models.base import Backbone
 from server.sampling.guide import guided
 from server.sampling.noise import KeyedNoise
@@ -51,15 +52,18 @@ class Recipe:
 
 
 RECIPES = {
-    "inpaint": Recipe(1.0, 0.3, None),
-    "super_resolution": Recipe(1.0, 0.3, -10.0),
-    "dereverb": Recipe(1.0, 0.3, -3.0),
-    "phase_retrieval": Recipe(1.0, 0.3, 0.0),
-    "separate": Recipe(1.0, 0.3, -10.0),
-    "denoise": Recipe(1.0, 0.3, -3.0),
-    "declip": Recipe(1.0, 0.3, 0.0),
+    "inpaint": Recipe(1.0, 0.2, None),
+    "super_resolution": Recipe(1.0, 0.2, -6.0),
+    "dereverb": Recipe(1.0, 0.2, -3.0),
+    "phase_retrieval": Recipe(1.0, 0.2, 0.0),
+    "separate": Recipe(1.0, 0.2, -10.0),
+    "denoise": Recipe(1.0, 0.2, -3.0),
+    "declip": Recipe(1.0, 0.2, 0.0),
 }
 DSG_SHARE = 0.1
+POLISH = 150
+"""Griffin-Lim iterations on the given magnitudes at the end, from the model's phases and from the first guess; the nearer
+one is kept."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,9 @@ def run(clips: Mapping[str, Clip], options: RestoreOptions, context: Context) ->
     }
     if options.task != "separate":
         return [Output("restored", "restored", mended[0], provenance=record)]
-    return [Output("stem", f"stem_{number}", clip, provenance=record | {"stem": words})
-            for number, (words, clip) in enumerate(zip(options.stem, mended, strict=True), 1)]
+    stems = [Output("stem", f"stem_{number}", clip, provenance=record | {"stem": words})
+             for number, (words, clip) in enumerate(zip(options.stem, mended, strict=False), 1)]
+    return [*stems, Output("residual", "residual", mended[-1], provenance=record)]
 
 
 def _prepare(clips: Mapping[str, Clip], options: RestoreOptions, context: Context) -> Repair:
@@ -187,27 +192,41 @@ def _sounds(repair: Repair, latents: Tensor) -> list[Clip]:
     return [unfit(audio[source :: repair.sources], repair.shown, repair.backbone) for source in range(repair.sources)]
 
 
+@torch.no_grad()
 def _mended(repair: Repair, made: list[Clip]) -> tuple[list[Clip], dict[str, Any]]:
     """What comes back, and what there is to say about it."""
     clip, options, found = repair.clip, repair.options, repair.found
     told: dict[str, Any] = {}
     if options.task == "separate":
-        return mend.divided(clip, made), told
+        return _cut(repair, made)
     if options.task == "inpaint":
         mended = consistency.inpaint(clip, made[0], options.gap)
     elif options.task == "phase_retrieval":
         assert found.magnitude is not None
-        mended, error_db = consistency.phase_retrieval(found.magnitude, made[0], *found.window())
-        told["magnitude_error_db"] = round(error_db, 2)
+        rough = roughly_mended(clip, options, found)
+        candidates = {name: consistency.phase_retrieval(found.magnitude, start, *found.window(), POLISH)
+                      for name, start in (("model", made[0]), ("griffin_lim", rough))}
+        nearest = min(candidates, key=lambda name: candidates[name][1])
+        mended, error_db = candidates[nearest]
+        told |= {"magnitude_error_db": round(error_db, 2), "phases": nearest}
     elif options.task == "super_resolution":
         assert found.cutoff_hz is not None
         mended = consistency.super_resolution(clip, made[0], found.cutoff_hz)
     elif options.task == "declip":
         assert found.level is not None
-        mended = consistency.declip(clip, with_magnitudes_of(clip, made[0]), clipped_samples(clip, found.level))
+        mended = declipped(clip, made[0], clipped_samples(clip, found.level))
     elif options.task == "dereverb":
         undo = mend.unconvolved if found.room is not None else mend.dried
         mended = undo(clip, made[0], found.response(clip.sample_rate))
     else:
         mended = mend.denoised(clip, made[0])
-    return [mend.blended(clip, mended, options.strength)], told
+    return [highlighted(clip, mended, options.strength)], told
+
+
+def _cut(repair: Repair, made: list[Clip]) -> tuple[list[Clip], dict[str, Any]]:
+    """Stems cut out of the mixture by what the model made, and the residual that no stem claims."""
+    x0 = repair.backbone.encode(repair.shown.audio)
+    seen = unfit(repair.backbone.decode(x0, repair.shown.n_samples), repair.shown, repair.backbone)
+    found = split(repair.clip, made, seen, repair.backbone.facts.sample_rate / 2)
+    above = found.continued_above_hz
+    return [*found.stems, found.residual], {} if above is None else {"masks_continued_above_hz": above}

