@@ -112,7 +112,7 @@ def _check_file(path: Path, name: str) -> None:
         raise InvalidInput(f"{name}: there is no such file. Check the name.")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise InvalidInput(f"{name} has {size / 2**20:.0f} MiB; at most {MAX_FILE_BYTES >> 20} are allowed.")
+        raise InvalidInput(f"{name} has {size} bytes; at most {MAX_FILE_BYTES} are allowed.")
 
 
 def _start(ask: Ask) -> dict[str, Any]:

@@ -292,12 +292,19 @@ async def test_a_server_killed_in_the_middle_of_a_job_costs_time_but_not_the_res
     bridge.close()
 
 
-async def test_two_sounds_become_a_sweep_of_fusions_with_the_real_classes_of_a_model(start, client_of, root, tmp_path):
-    subprocess.run([sys.executable, "-m", "server.models.tiny", "audioldm", str(tmp_path / "tiny")], check=True,
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory) -> str:
+    """A folder with the real classes of AudioLDM at toy size."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    subprocess.run([sys.executable, "-m", "server.models.tiny", "audioldm", str(folder)], check=True,
                    cwd=Path(__file__).resolve().parents[2], timeout=LIMIT_S, capture_output=True)
+    return str(folder)
+
+
+async def test_two_sounds_become_a_sweep_of_fusions_with_the_real_classes_of_a_model(start, client_of, root, tiny_model):
     client = client_of(start().port)
     await client.ask("render/fuse", "sweep", "original.wav", "reference.wav", "@prompt", "glass", "bells", "@sweep", 2.0,
-                     "@steps", 4, "@seed", 7, "@backbone", str(tmp_path / "tiny"), "@chain", "space", "@start_s", 2.5)
+                     "@steps", 4, "@seed", 7, "@backbone", tiny_model, "@chain", "space", "@start_s", 2.5)
     done = [(await client.wait("done", "sweep", count=number)).values for number in (1, 2)]
     assert [values[2:5] for values in done] == [(1, 2, "fused"), (2, 2, "fused")]
     for values in done:
@@ -309,3 +316,29 @@ async def test_two_sounds_become_a_sweep_of_fusions_with_the_real_classes_of_a_m
         assert [source.role for source in record.sources] == ["original", "reference"]
     low, high = (Placement.model_validate_json((root / values[6]).read_text()).provenance["snr_db"] for values in done)
     assert low < high
+
+
+async def test_a_mixture_is_taken_apart_and_each_stem_says_which_it_is(start, client_of, root, tiny_model):
+    client = client_of(start().port)
+    await client.ask("render/separate", "apart", "original.wav", "@stem", "cello", "dog barking", "@residual", 1,
+                     "@steps", 3, "@backbone", tiny_model)
+    done = [(await client.wait("done", "apart", count=number)).values for number in (1, 2, 3)]
+    assert [values[2:5] for values in done] == [(1, 3, "stem"), (2, 3, "stem"), (3, 3, "residual")]
+    records = [Placement.model_validate_json((root / values[6]).read_text()) for values in done]
+    assert [record.provenance.get("stem") for record in records] == ["cello", "dog barking", None]
+    whole = sum(read_clip(root / values[5]).samples.astype(np.float64) for values in done)
+    assert np.abs(whole - read_clip(root / "original.wav").samples).max() < 1e-6
+
+
+async def test_directions_come_back_as_a_file_and_are_used_again_by_name(start, client_of, root, tiny_model):
+    client = client_of(start().port)
+    common = ("original.wav", "@directions", 1, "@steps", 6, "@sign", "plus", "@backbone", tiny_model)
+    await client.ask("render/vary", "first", *common)
+    values = (await client.wait("done", "first")).values
+    file = Placement.model_validate_json((root / values[6]).read_text()).provenance["files"]["directions"]
+    assert (root / "results" / file).stat().st_size > 0
+    refused = await client.ask("render/vary", "gone", *common, "@from_directions", "results/other.safetensors")
+    assert (refused.address, refused.values[2]) == (f"{PREFIX}/error", "invalid_input")
+    await client.ask("render/vary", "again", *common, "@from_directions", f"results/{file}")
+    again = (await client.wait("done", "again")).values
+    assert np.array_equal(read_clip(root / again[5]).samples, read_clip(root / values[5]).samples)

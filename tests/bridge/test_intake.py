@@ -85,3 +85,15 @@ def test_clips_are_looked_at_before_a_job_exists(root, asker):
         prepare(Ask("fuse", {**clips(root), "original": root / "eight.wav"}), asker)
     with pytest.raises(InvalidInput, match="takes no input 'other'"):
         prepare(Ask("fuse", {**clips(root), "other": root / "original.wav"}), asker)
+
+
+def test_a_file_that_only_the_method_reads_is_only_looked_for(root, asker, monkeypatch):
+    (root / "d.safetensors").write_bytes(b"12345")
+    ask = Ask("vary", {"clip": root / "original.wav", "from_directions": root / "d.safetensors"})
+    assert prepare(ask, asker).inputs["from_directions"] == (root / "d.safetensors").resolve()
+    monkeypatch.setattr("bridge.intake.MAX_FILE_BYTES", 4)
+    with pytest.raises(InvalidInput, match="d.safetensors has 5 bytes; at most 4 are allowed"):
+        prepare(ask, asker)
+    (root / "d.safetensors").unlink()
+    with pytest.raises(InvalidInput, match="there is no such file"):
+        prepare(ask, asker)

@@ -92,6 +92,20 @@ def test_a_result_passes_its_chain_once(root, tmp_path):
     assert np.allclose(read_clip(finished).samples, 0.5 * read_clip(raw).samples, atol=1e-6)
 
 
+def varied(root: Path, out: Path) -> RenderRequest:
+    (root / "d.safetensors").write_bytes(b"not listened to")
+    names = {"clip": "original.wav", "from_directions": "d.safetensors"}
+    inputs = {role: root / name for role, name in names.items()}
+    return request(root, out, kind="vary", inputs=inputs, names=names, options={}, pre=HALF)
+
+
+def test_a_file_that_is_not_audio_goes_as_it_is_and_through_no_plugin(root, tmp_path):
+    files, source = stages.take_in(varied(root, tmp_path), tmp_path / "work", quiet)
+    assert files["from_directions"] == root / "d.safetensors"
+    assert files["clip"] != root / "original.wav"
+    assert [clip["role"] for clip in source["clips"]] == ["clip"]
+
+
 @pytest.fixture
 def journal():
     journal = Journal(":memory:")
@@ -144,6 +158,17 @@ def test_only_sounds_are_placed_and_each_has_its_own_name(journal, root, tmp_pat
     results = [reference("a"), reference("a"), reference("entry", "application/x-safetensors"), reference("b")]
     entry = rendered(journal, request(root, tmp_path), results, tmp_path)
     assert [name for name, _ in stages.audio_results(entry)] == ["a", "a_2", "b"]
+
+
+def test_files_that_are_no_sounds_lie_beside_them_and_the_records_name_them(journal, root, tmp_path):
+    directions = reference("directions", "application/x-safetensors") | {"role": "directions"}
+    entry_in_palette = reference("mine", "application/x-safetensors") | {"role": "adapter"}
+    results = [reference("variation_1"), directions, entry_in_palette]
+    entry = rendered(journal, varied(root, tmp_path / "out"), results, tmp_path)
+    name = f"original-directions-{entry.job_id[:8]}.safetensors"
+    assert stages.data_results(entry) == [(tmp_path / "out" / name, directions)]
+    placed = stages.put_in_place(entry, results[0], root / "original.wav", "variation_1")
+    assert placed["placement"]["provenance"]["files"] == {"directions": name}
 
 
 def test_any_error_becomes_one_of_ours():
