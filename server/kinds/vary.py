@@ -118,7 +118,7 @@ VARY = Kind(
     ),
     results=(
         ResultSpec("variation", "One varied clip for each direction, way and gamma."),
-        ResultSpec("directions", "The directions, to be used again with --from-directions.", "application/x-safetensors"),
+        ResultSpec("directions", "The directions that were found, to be used again with --from-directions.", "application/x-safetensors"),
     ),
     deadline_s=3600.0,
     check=_check,

@@ -98,7 +98,7 @@ class Vary:
 
 
 def run(clips: Mapping[str, Clip], options: VaryOptions, context: Context) -> list[Output]:
-    """Variations with the clip's rate, channels, exact length and gain, and the directions as a file.
+    """Variations with the clip's rate, channels, exact length and gain, and the directions as a file if they are new.
 
     Raises:
         InvalidInput: the clip is silent, too short or too long for the model; a file that does not belong to it.
@@ -138,8 +138,10 @@ def run(clips: Mapping[str, Clip], options: VaryOptions, context: Context) -> li
         "network_evaluations": vary.count.done, "bandwidth_hz": bandwidth_hz(clip.source, backbone)}
     outputs = [Output("variation", move.name, made, provenance=shared | {"weights": list(move.weights)} | changed)
                for move, made, changed in results]
-    return [*outputs, Output("directions", "directions", data=directions_file.to_bytes(directions, backbone.facts),
-                             media="application/x-safetensors", provenance=shared)]
+    if known is None:
+        outputs.append(Output("directions", "directions", data=directions_file.to_bytes(directions, backbone.facts),
+                              media="application/x-safetensors", provenance=shared))
+    return outputs
 
 
 def _known_directions(vary: Vary, context: Context) -> Directions | None:

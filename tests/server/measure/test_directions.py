@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 from functools import partial
 
+import numpy as np
 import pytest
+import torch
 
 from server.measure import directions, eigenvalues
 from server.measure.bench import Bench, NotMeasured
@@ -54,16 +56,30 @@ def test_without_held_out_sounds_there_is_nothing_to_vary(studio, tmp_path):
 
 
 def test_an_eigenvalue_table_is_measured_and_read_back(studio, sounds, tmp_path):
+    tables = []
     plan = eigenvalues.Plan(clips=2, seconds=0.3, n=2, snr_db=(-12.0, 0.0, 12.0))
-    found = [eigenvalues.of_clip(studio.backbone, sound, plan, 1) for sound in eigenvalues.drawn(sounds, 2, 1)]
-    made = eigenvalues.table(studio.backbone, plan, found)
-    assert made.snr_db == pytest.approx((-12, 0, 12), abs=0.2) and made.clips == 2
+    bench = Bench(studio, tmp_path, held_out=sounds, seed=1)
+    figures = json.loads(json.dumps(eigenvalues.measure(bench, plan, tables.append)))
+    alone = [eigenvalues.of_clip(studio.backbone, sound, plan, 1) for sound in eigenvalues.drawn(sounds, 2, 1)]
+    assert [table.clips for table in tables] == [1, 2]
+    made = tables[-1]
+    assert made.snr_db == pytest.approx((-12, 0, 12), abs=0.2)
     for place in range(3):
-        for k in range(2):
-            mean = (found[0][1][place, k] * found[1][1][place, k]) ** 0.5
-            assert made.eigenvalues[place][k] == pytest.approx(mean, rel=1e-3)
         assert made.eigenvalues[place][0] >= made.eigenvalues[place][1] > 0
+        for k in range(2):
+            one, other = (found.eigenvalues[place, k] for found in alone)
+            assert made.eigenvalues[place][k] == pytest.approx((one * other) ** 0.5, rel=1e-3)
+            assert figures["differ_db"][place][k] == pytest.approx(5 * abs(np.log10(one / other)), abs=0.01)
     path = tmp_path / "table.json"
     path.write_text(made.to_json())
     assert read_table(path, studio.backbone.facts) == made
-    assert len(list(eigenvalues.lines(made, found))) == 2 + 3
+    assert len(eigenvalues.lines(figures)) == 2 + 3 and len(eigenvalues.findings(figures)) == 2
+
+
+@pytest.mark.parametrize("more", [(), (4,)])
+def test_entropy_is_1_where_a_component_fills_the_clip_and_0_in_one_frame(more):
+    vectors = torch.zeros(1, 3, 2, 8, *more)
+    vectors[0, 0] = 1.0
+    vectors[0, 1, :, 3] = 1.0
+    vectors[0, 2, 0, :2] = -1.0
+    assert eigenvalues.entropy(vectors)[0] == pytest.approx([1.0, 0.0, np.log(2) / np.log(8)])

@@ -28,9 +28,11 @@ def options(**given):
 
 
 def vary(clip: Clip, context, **given):
-    *variations, file = run("vary", {"clip": clip}, options(**given), context)
-    assert file.role == "directions" and {output.role for output in variations} == {"variation"}
-    return variations, file
+    """The variations, and the directions file, which there is where directions were searched."""
+    outputs = run("vary", {"clip": clip}, options(**given), context)
+    file = None if "from_directions" in context.files else outputs.pop()
+    assert {output.role for output in outputs} == {"variation"} and (file is None or file.role == "directions")
+    return outputs, file
 
 
 def relative_db(a: Clip, b: Clip) -> float:
