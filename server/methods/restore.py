@@ -126,7 +126,7 @@ def run(clips: Mapping[str, Clip], options: RestoreOptions, context: Context) ->
         InvalidInput: the clip is silent, too short or too long; its magnitudes do not fit it; its room cannot be guessed.
         InvalidOption: a gap, cutoff or level that the clip does not have.
     """
-    repair = _prepare(clips, options, context)
+    repair = prepare(clips, options, context)
     distances: list[float] = []
     made = _sounds(repair, sample(repair, distances))
     mended, told = _mended(repair, made)
@@ -142,7 +142,8 @@ def run(clips: Mapping[str, Clip], options: RestoreOptions, context: Context) ->
     return [*stems, Output("residual", "residual", mended[-1], provenance=record)]
 
 
-def _prepare(clips: Mapping[str, Clip], options: RestoreOptions, context: Context) -> Repair:
+def prepare(clips: Mapping[str, Clip], options: RestoreOptions, context: Context) -> Repair:
+    """What a job needs to be known before the walk begins; raises as `run`."""
     backbone = context.backbone(options.backbone)
     rate, clip = backbone.facts.sample_rate, clips["clip"]
     count = Counter(context)

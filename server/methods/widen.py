@@ -22,11 +22,13 @@ def widened(clip: Clip, cutoff_hz: float) -> Clip:
     """The clip, unchanged below the cutoff, with a copied top above it."""
     spectrum = analysed(clip)
     n_bins = spectrum.shape[-2]
-    edge = min(n_bins - 1, max(4, round(cutoff_hz / (clip.sample_rate / 2) * (n_bins - 1))))
-    below = torch.arange(edge // 2, edge)
+    edge = min(n_bins - 1, max(8, round(cutoff_hz / (clip.sample_rate / 2) * (n_bins - 1))))
+    # Moved by a multiple of 4 bins, frames that overlap by three quarters go on agreeing about their phases.
+    octave = edge // 2 // 4 * 4
+    below = torch.arange(edge - octave, edge)
     slope = slope_db(inner_power(clip)[:, below].mean((0, -1)), below)
     above = torch.arange(edge, n_bins)
-    source = below[(above - edge) % len(below)]
+    source = above - octave * (1 + (above - edge) // octave)
     gain_db = slope * torch.log2(above / source)
     top = spectrum[:, source] * (10 ** (gain_db / 20))[:, None]
     return super_resolution(clip, resynthesised(torch.cat([spectrum[:, :edge], top], dim=1), clip), cutoff_hz)
