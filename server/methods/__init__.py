@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.audio import Clip
 from server.errors import InvalidOption
-from server.methods.context import Context, Output
+from server.methods.context import Context, Output, Progress
 from server.models.catalogue import able
 
 if TYPE_CHECKING:
@@ -27,14 +27,21 @@ def run(kind: str, clips: Mapping[str, Clip], options: Any, context: Context) ->
         AthanorError: as the method.
     """
 
+    shown = Progress(0, 1, "loading")
+
+    def on_step(progress: Progress) -> None:
+        nonlocal shown
+        shown = progress
+        context.on_step(progress)
+
     def backbone(name: str) -> Backbone:
         from server.models.windowed import windowed  # torch comes with the first model
 
         loaded = context.backbone(name)
         _require(kind, loaded)
-        return windowed(loaded, context.free_memory)
+        return windowed(loaded, context.free_memory, lambda: context.on_step(shown))
 
-    return import_module(f"server.methods.{kind}").run(clips, options, replace(context, backbone=backbone))
+    return import_module(f"server.methods.{kind}").run(clips, options, replace(context, backbone=backbone, on_step=on_step))
 
 
 def _require(kind: str, backbone: Backbone) -> None:

@@ -132,21 +132,21 @@ class MelBackbone(PromptedBackbone):
         """
         return self.stereo_of_mel(self.decode_mel(latents), n_samples)
 
-    def audio_of_mel(self, mel: Tensor, n_samples: int) -> Tensor:
-        """The second half of `decode`, from log-mel frames [batch, frames, n_mels]."""
+    def audio_of_mel(self, mel: Tensor, n_samples: int, at: int = 0) -> Tensor:
+        """The second half of `decode`, from log-mel frames [batch, frames, n_mels] that begin at sample `at` of a clip."""
         assert 0 < n_samples <= mel.shape[1] * self.mel.hop, "latents are shorter than the clip"
-        return self.vocode(mel)[:, None, :n_samples]
+        return self._finished(self._sound(mel), mel, 0, at)[:, None, :n_samples]
 
-    def stereo_of_mel(self, mel: Tensor, n_samples: int) -> Tensor:
-        """The second half of `decode_stereo`, from log-mel frames [batch, frames, n_mels]."""
+    def stereo_of_mel(self, mel: Tensor, n_samples: int, at: int = 0) -> Tensor:
+        """The second half of `decode_stereo`, as `audio_of_mel`."""
         if not self.mel_noise:
-            return self.audio_of_mel(mel, n_samples)
+            return self.audio_of_mel(mel, n_samples, at)
         sound = self._sound(mel)
-        return torch.stack([self._finished(sound, mel, side) for side in (0, 1)], dim=1)[..., :n_samples]
+        return torch.stack([self._finished(sound, mel, side, at) for side in (0, 1)], dim=1)[..., :n_samples]
 
-    def draft_of_mel(self, mel: Tensor, n_samples: int) -> Tensor:
-        """The second half of `decode_draft`, from log-mel frames [batch, frames, n_mels]."""
-        return self._finished(self._sound(mel), mel, 0, draft=True)[:, None, :n_samples]
+    def draft_of_mel(self, mel: Tensor, n_samples: int, at: int = 0) -> Tensor:
+        """The second half of `decode_draft`, as `audio_of_mel`."""
+        return self._finished(self._sound(mel), mel, 0, at, draft=True)[:, None, :n_samples]
 
     def vocode(self, mel: Tensor) -> Tensor:
         """Audio [batch, frames * hop] of log-mel frames [batch, frames, n_mels], without delay, its levels corrected."""
@@ -157,10 +157,11 @@ class MelBackbone(PromptedBackbone):
         n_full, audio = mel.shape[1] * self.mel.hop, self._vocode(mel)
         return F.pad(audio, (0, max(0, self.delay + n_full - audio.shape[-1])))[:, self.delay : self.delay + n_full]
 
-    def _finished(self, sound: Tensor, mel: Tensor, side: int, draft: bool = False) -> Tensor:
-        """With noise under it, one for each side, and its levels corrected."""
+    def _finished(self, sound: Tensor, mel: Tensor, side: int, at: int = 0, draft: bool = False) -> Tensor:
+        """With noise under it, one for each side and keyed by the sample of the clip, and its levels corrected."""
         if self.mel_noise:
-            sound = sound + self.mel_noise * shaped_noise(seeded_noise(sound.shape[-1], self.device, side), mel, self.mel)
+            noise = seeded_noise(at + sound.shape[-1], self.device, side)[:, at:]
+            sound = sound + self.mel_noise * shaped_noise(noise, mel, self.mel)
         if draft:
             return toward_mel(sound, mel, self.mel, min(self.mel_passes, DRAFT_PASSES))
         return toward_mel(sound, mel, self.mel, self.mel_passes, self.mel_smoothing)

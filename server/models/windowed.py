@@ -5,8 +5,8 @@ Where a clip fits, everything passes through unchanged. Where it does not, `deno
 every step (`server.sampling.windows`), so samplers, inversions and guidance above it see one long latent. Encoding and
 decoding go window by window. A waveform autoencoder hears no further than the windows overlap, so the joined audio is that
 of the whole; a mel autoencoder has attention and normalises over all it is given, so its windows differ a little (as they
-would from any other length) and fade into each other as latents, and as mels in front of the one vocoder. Each window is
-conditioned as a clip of the window's length.
+would from any other length) and fade into each other as latents, and as mels in front of the vocoder, which again hears no
+further than its pieces overlap. Each window is conditioned as a clip of the window's length.
 """
 
 from __future__ import annotations
@@ -29,14 +29,21 @@ from server.sampling.windows import WindowPlan, join, plan_windows, split
 LONGEST_S = 600.0
 """Longest clip of any kind of job; here for those that ask a backbone."""
 AT_ONCE = 8  # windows in one batch
+VOCODED = 3  # windows' worth of mel that the vocoder takes at once
+
+
+_OfMel = Callable[[MelBackbone, Tensor, int, int], Tensor]
 
 
 class Windowed(Backbone):
-    """`inner` for clips of up to LONGEST_S; `ladder` is what happens where memory runs out."""
+    """`inner` for clips of up to LONGEST_S.
 
-    def __init__(self, inner: Backbone, ladder: Ladder) -> None:
+    ladder: what happens where memory runs out; tick: called between the pieces of a long clip, where a job can be stopped.
+    """
+
+    def __init__(self, inner: Backbone, ladder: Ladder, tick: Callable[[], None]) -> None:
         facts = inner.facts
-        self.inner, self._ladder = inner, ladder
+        self.inner, self._ladder, self._tick = inner, ladder, tick
         self.facts = replace(facts, max_s=max(facts.max_s, LONGEST_S))
         self.device, self.dtype, self.network = inner.device, inner.dtype, inner.network
         self._hop = round(facts.sample_rate / facts.latent_hz)
@@ -61,7 +68,7 @@ class Windowed(Backbone):
             return self._ladder.rows(lambda a, b: self.inner.encode(audio[a:b]), len(audio))
         plan = plan_windows(n_frames, self._coded)
         padded = F.pad(audio, (0, n_frames * self._hop - audio.shape[-1]))
-        return join([self.encode(piece) for piece in split(padded, plan.scaled(self._hop))], plan)
+        return join(self._each(self.encode, split(padded, plan.scaled(self._hop))), plan)
 
     @property
     def reach(self) -> int | None:
@@ -106,27 +113,48 @@ class Windowed(Backbone):
         def evaluate(first: int, end: int) -> Tensor:
             if (first, end) == (0, len(x)):
                 return self.inner.denoise(x, level, conditionings)
+            self._tick()
             return self.inner.denoise(x[first:end], level.rows(range(first, end)), conditionings[first:end])
 
         return self._ladder.rows(evaluate, len(x), at_once)
 
-    def _decoded(self, latents: Tensor, n_samples: int, decode: Callable[[Tensor, int], Tensor],
-                 of_mel: Callable[[MelBackbone, Tensor, int], Tensor]) -> Tensor:
+    def _decoded(self, latents: Tensor, n_samples: int, decode: Callable[[Tensor, int], Tensor], of_mel: _OfMel) -> Tensor:
         """Audio of latents by `decode`; of a mel model and several windows, by `of_mel` from all their mels."""
         if latents.shape[2] <= self._coded:
             return self._ladder.rows(lambda a, b: decode(latents[a:b], n_samples), len(latents))
         plan = plan_windows(latents.shape[2], self._coded)
         if isinstance(self.inner, MelBackbone):
-            return of_mel(self.inner, self._mel(self.inner, latents, plan), n_samples)
-        pieces = [self._ladder.rows(lambda a, b, piece=piece: decode(piece[a:b], plan.length * self._hop), len(piece))
-                  for piece in split(latents, plan)]
-        return join(pieces, plan.scaled(self._hop))[..., :n_samples]
+            return self._vocoded(self.inner, self._mel(self.inner, latents, plan), of_mel)[..., :n_samples]
+
+        def piece_s_audio(piece: Tensor) -> Tensor:
+            return self._ladder.rows(lambda a, b: decode(piece[a:b], plan.length * self._hop), len(piece))
+
+        return join(self._each(piece_s_audio, split(latents, plan)), plan.scaled(self._hop))[..., :n_samples]
 
     def _mel(self, inner: MelBackbone, latents: Tensor, plan: WindowPlan) -> Tensor:
         """Log-mel frames of the whole clip, [batch, frames, n_mels]."""
-        mels = [self._ladder.rows(lambda a, b, piece=piece: inner.decode_mel(piece[a:b]), len(piece))
-                for piece in split(latents, plan)]
-        return join(mels, plan.scaled(inner.frames_per_latent), dim=1)
+        def piece_s_mel(piece: Tensor) -> Tensor:
+            return self._ladder.rows(lambda a, b: inner.decode_mel(piece[a:b]), len(piece))
+
+        return join(self._each(piece_s_mel, split(latents, plan)), plan.scaled(inner.frames_per_latent), dim=1)
+
+    def _vocoded(self, inner: MelBackbone, mel: Tensor, of_mel: _OfMel) -> Tensor:
+        """Audio of log-mel frames [batch, frames, n_mels]: nothing in it hears further than the pieces overlap."""
+        window, hop = self._coded * inner.frames_per_latent, inner.mel.hop
+        plan = plan_windows(mel.shape[1], VOCODED * window, window // 4)
+        pieces = []
+        for piece, start in zip(split(mel, plan, dim=1), plan.starts, strict=True):
+            self._tick()
+            pieces.append(self._ladder.rows(
+                lambda a, b, piece=piece, at=start * hop: of_mel(inner, piece[a:b], piece.shape[1] * hop, at), len(piece)))
+        return join(pieces, plan.scaled(hop))
+
+    def _each(self, make: Callable[[Tensor], Tensor], pieces: Sequence[Tensor]) -> list[Tensor]:
+        made = []
+        for piece in pieces:
+            self._tick()
+            made.append(make(piece))
+        return made
 
 
 class WindowedRemembering(Windowed, Remembering):
@@ -141,10 +169,14 @@ class WindowedRemembering(Windowed, Remembering):
         return self.inner.recalling(memory)
 
 
-def windowed(backbone: Backbone, free: Callable[[], None] = lambda: None) -> Windowed:
+def windowed(
+    backbone: Backbone, free: Callable[[], None] = lambda: None, tick: Callable[[], None] = lambda: None
+) -> Windowed:
     """`backbone` for clips of any length, and with a memory ladder of its own: one for each job.
 
-    free: gives back the memory of models that no job uses.
+    Args:
+        free: gives back the memory of models that no job uses.
+        tick: called between the pieces of a long clip; what it raises (JobCancelled) ends the work there.
     """
     wrapper = WindowedRemembering if isinstance(backbone, Remembering) else Windowed
-    return wrapper(backbone, Ladder(backbone.facts.name, free))
+    return wrapper(backbone, Ladder(backbone.facts.name, free), tick)
