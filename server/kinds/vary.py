@@ -69,8 +69,8 @@ class VaryOptions(ModelOptions):
         "the theory says, principal components of what is possible; above it the prompt bends them."
     )
     scale: Literal["auto", "clip", "table"] = Field(
-        "auto", description="Where the size of a step comes from: clip, its own eigenvalues; table, the model's average "
-        "(--eigenvalues, or what ships); auto is table where there is one, but clip with --select or --per-step."
+        "auto", description="Where the size of a step comes from: clip, its own eigenvalues; table, the model's average as "
+        "in the paper (--eigenvalues, or what ships); auto is table if there is one, but clip with --select or --per-step."
     )
     steps: int = Field(
         50, ge=4, le=1000, description="Steps from noise to sound, 4 to 1000; those before the range are not run."
@@ -83,8 +83,6 @@ class VaryOptions(ModelOptions):
     def _fits_together(self) -> VaryOptions:
         if self.per_step and self.at is not None:
             raise ValueError("at and per_step each say where the directions are found; give one of them")
-        if self.per_step and self.scale == "table":
-            raise ValueError("per_step finds the eigenvalues of every step; leave scale out")
         if not self.gamma or any(g < 0.0 for g in self.gamma):
             raise ValueError("gamma is one or more numbers from 0 up; sign says which way")
         if len(self.combine) > MOST_DIRECTIONS:
@@ -118,7 +116,8 @@ VARY = Kind(
     ),
     results=(
         ResultSpec("variation", "One varied clip for each direction, way and gamma."),
-        ResultSpec("directions", "The directions that were found, to be used again with --from-directions.", "application/x-safetensors"),
+        ResultSpec("directions", "The directions that were found, to be used again with --from-directions.",
+                   "application/x-safetensors"),
     ),
     deadline_s=3600.0,
     check=_check,

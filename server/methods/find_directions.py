@@ -41,8 +41,8 @@ class Search:
     """Where directions are looked for.
 
     per_step: whether each level of the range has its own; at: levels whose vectors are wanted; curve: further levels, whose
-    eigenvalues alone are; table: takes their place; n: how many directions; mask: [1, 1, frames, 1...] of the selection,
-    None for all.
+    eigenvalues alone are; table: takes the place of all eigenvalues; n: how many directions; mask: [1, 1, frames, 1...] of
+    the selection, None for all.
     """
 
     per_step: bool
@@ -59,19 +59,12 @@ class Search:
 
 
 def search(options: VaryOptions, levels: Levels, n: int, table: EigenvalueTable | None, mask: Tensor | None) -> Search:
-    """What the options ask for; `table` is the model's, if there is one."""
+    """What the options ask for; eigenvalues are those of `table` where one is given."""
     moved = moved_levels(options.range or (STEP_RANGE_DB if options.per_step else RANGE_DB), levels)
     if options.per_step:
-        return Search(True, moved, (), None, n, mask)
+        return Search(True, moved, (), table, n, mask)
     at = levels.index_at_snr_db(AT_DB if options.at is None else options.at)
-    if table is not None and n <= len(table.eigenvalues[0]) and wants_table(options):
-        return Search(False, (at,), (), table, n, mask)
-    return Search(False, (at,), _spread(moved), None, n, mask)
-
-
-def wants_table(options: VaryOptions) -> bool:
-    """Whether the model's average eigenvalues are to be used where there are any: not for a part of a clip."""
-    return options.scale == "table" or (options.scale == "auto" and not options.select)
+    return Search(False, (at,), () if table else _spread(moved), table, n, mask)
 
 
 def moved_levels(stretch_db: tuple[float, float], levels: Levels) -> tuple[int, ...]:

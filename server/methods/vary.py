@@ -30,7 +30,7 @@ from server.methods import directions_file, selection
 from server.methods.context import Context, Output
 from server.methods.count import Counter
 from server.methods.directions_file import Directions
-from server.methods.find_directions import RANGE_DB, STEP_RANGE_DB, Search, find, moved_levels, planned, search, wants_table
+from server.methods.find_directions import RANGE_DB, STEP_RANGE_DB, Search, find, moved_levels, planned, search
 from server.methods.fitting import Fitted, bandwidth_hz, fit
 from server.methods.heard import heard
 from server.methods.invert_clip import Inversion, clip_seed, invert_clip, prompted, rows_at_once
@@ -158,15 +158,26 @@ def _known_directions(vary: Vary, context: Context) -> Directions | None:
 
 
 def _search(vary: Vary, context: Context) -> Search:
-    facts, options = vary.backbone.facts, vary.options
+    return search(vary.options, vary.levels, _how_many(vary.options), _table(vary, context), vary.mask())
+
+
+def _table(vary: Vary, context: Context) -> EigenvalueTable | None:
+    """The table that the eigenvalues are taken from; None: from the clip."""
+    facts, options, n = vary.backbone.facts, vary.options, _how_many(vary.options)
     path = context.files.get("eigenvalues")
-    table: EigenvalueTable | None = read_table(path, facts) if path else shipped_table(facts)
+    if options.scale == "clip":
+        return None
+    table = read_table(path, facts) if path else shipped_table(facts)
+    if path is None and options.scale == "auto" and (options.select or options.per_step or table and n > table.n):
+        return None
+    if table is not None and n > table.n:
+        raise InvalidOption(f"vary: the table of eigenvalues holds {table.n} for each level, and {n} directions are wanted. "
+                            "Ask for fewer, or say scale=clip without a table.")
     if table is None and options.scale == "table":
         raise InvalidOption(f"vary: scale=table needs a table of {facts.name}'s eigenvalues; none ships for it. Measure "
                             f"one with `python -m server.measure.eigenvalues {facts.name}` and say --eigenvalues FILE, "
                             "or leave scale out.")
-    use = table if path or wants_table(options) else None
-    return search(options, vary.levels, _how_many(options), use, vary.mask())
+    return table
 
 
 def _how_many(options: VaryOptions) -> int:

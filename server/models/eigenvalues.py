@@ -33,6 +33,11 @@ class EigenvalueTable:
     snr_db: tuple[float, ...]
     eigenvalues: tuple[tuple[float, ...], ...]
 
+    @property
+    def n(self) -> int:
+        """How many eigenvalues each level has."""
+        return len(self.eigenvalues[0])
+
     def to_json(self) -> str:
         """The table as the text of its file."""
         return json.dumps(asdict(self), indent=1) + "\n"

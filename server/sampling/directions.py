@@ -52,7 +52,8 @@ class Jacobian:
 
     path: "forward" differentiates the network in forward mode, exactly; "difference" takes a central difference in float32;
     "auto" is forward, and difference where an operation of the network has no forward derivative. After the first product
-    it says which one is in use. Fused attention kernels have none, so attention runs in torch's plain one meanwhile.
+    it says which one is in use. Fused attention kernels have none, so attention runs in torch's plain one meanwhile. Where
+    the network runs in half precision its exact derivative is rounded to a few percent, too coarse for a difference.
     """
 
     def __init__(self, denoise: Denoise, path: Path = "auto") -> None:

@@ -204,6 +204,10 @@ def test_a_table_takes_the_place_of_the_clip_s_own_eigenvalues(noise_clip, conte
     vectors = safetensors.torch.load(vary(clip, with_table)[1].data)["vectors"][0]
     lengths = [float(v.abs().max()) for v in vectors]
     assert steps[0] / steps[1] == pytest.approx(3.0 * lengths[0] / lengths[1], rel=1e-3)
+    each, _ = vary(clip, with_table, per_step=True, scale="table")
+    assert each[0].provenance["directions"]["scale"] == "table" and len(each[0].provenance["directions"]["snr_db"]) > 1
+    with pytest.raises(InvalidOption, match="holds 2 for each level, and 3 directions are wanted"):
+        vary(clip, with_table, directions=3)
     with pytest.raises(InvalidOption, match="scale=table needs a table of gaussian's eigenvalues; none ships for it"):
         vary(clip, context, scale="table")
     path.write_text(replace(table, revision="r2").to_json())
@@ -232,7 +236,6 @@ def test_progress_counts_up_and_cancel_stops_the_search(noise_clip, context, ste
     ({"at": -3, "per_step": True}, "at and per_step each say where"),
     ({"gamma": -1}, "sign says which way"), ({"gamma": "1,2,3,4,5", "directions": 8}, "at most 64 results"),
     ({"range": "5:-5"}, "LOW:HIGH"), ({"range": "5"}, "range="), ({"directions": 9}, "less than or equal to 8"),
-    ({"per_step": True, "scale": "table"}, "leave scale out"),
 ])
 def test_options_that_do_not_fit_are_refused(given, says):
     with pytest.raises(InvalidOption, match=says):
