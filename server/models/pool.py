@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -142,9 +143,19 @@ class ModelPool:
         key = Key(located.folder, located.revision, str(chosen), precision, window or source.window)
         if key not in self._resident:
             self._make_room(key.device, located.n_bytes)
-            backbone = loading.build(located, device=chosen, dtype=precision, window=key.window)
+            backbone = self._build(located, device=chosen, dtype=precision, window=key.window)
             self._resident[key] = _Resident(name, backbone, weight_bytes(backbone))
         return key, self._resident[key]
+
+    def _build(self, located: loading.Located, **how: Any) -> Backbone:
+        """The adapter; where its weights do not fit beside others, the budget notwithstanding, those that are free go."""
+        try:
+            return loading.build(located, **how)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        self.unload_unused()
+        return loading.build(located, **how)
 
     def _make_room(self, device: str, n_bytes: int) -> None:
         budget = self._budget_bytes if self._budget_bytes is not None else default_budget_bytes(torch.device(device))

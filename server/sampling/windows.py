@@ -6,8 +6,9 @@ into the other over the middle half; the outer quarters, where a window knows le
 other window's alone. So the weights sum to 1 at every frame, at most two windows are heard at any, and where one is, its
 answer is left as it is to the bit.
 
-At every step of a sampler only the estimate x0hat is made in windows: state and noise are one for the whole clip, keyed by
-its absolute frame, and the affine step is taken once. So there is no noise to average, and its variance stays 1.
+At every step of a sampler only the estimate x0hat is made in windows: state and noise are one for the whole clip, the
+affine step is taken once, and two windows find the same noise in a frame that they share. So there is no noise to average,
+and its variance stays 1. (The noise is drawn for a whole latent at once: a clip of another length has other noise from its start.)
 Everything here is differentiable, in forward mode too.
 """
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from server.errors import InvalidOption, OutOfMemory
+from server.models import pool as pool_module
 from server.models.catalogue import find
 from server.models.loading import locate
 from server.models.pool import ModelPool, default_budget_bytes, out_of_memory_explained, weight_bytes
@@ -146,3 +147,22 @@ def test_what_has_not_been_used_for_long_is_freed(names, monkeypatch):
     with pool.use(names["stable_audio"], device="cpu"):
         pass
     assert pool.unload_unused(60.0) == [names["audioldm"]] and loaded(pool) == [names["stable_audio"]]
+
+
+def test_two_models_are_resident_together_and_one_that_does_not_fit_drives_out_the_rest(names, monkeypatch):
+    pool, build, failed = ModelPool(budget_bytes=10**9), pool_module.loading.build, []
+    for layout in ("stable_audio", "audioldm2"):
+        with pool.use(names[layout], device="cpu"):
+            pass
+    assert loaded(pool) == [names["stable_audio"], names["audioldm2"]]
+
+    def short_of_memory(*located, **how):
+        if len(pool.resident()) > 1 or not failed:
+            failed.append(1)
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return build(*located, **how)
+
+    monkeypatch.setattr(pool_module.loading, "build", short_of_memory)
+    pool.pin(names["audioldm2"])
+    with pool.use(names["audioldm"], device="cpu"):
+        assert loaded(pool) == [names["audioldm2"], names["audioldm"]] and failed == [1]
