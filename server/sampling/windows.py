@@ -8,7 +8,7 @@ answer is left as it is to the bit.
 
 At every step of a sampler only the estimate x0hat is made in windows: state and noise are one for the whole clip, the
 affine step is taken once, and two windows find the same noise in a frame that they share. So there is no noise to average,
-and its variance stays 1. (The noise is drawn for a whole latent at once: a clip of another length has other noise from its start.)
+and its variance stays 1. (Noise is drawn for a whole latent at once, so a clip of another length has other noise.)
 Everything here is differentiable, in forward mode too.
 """
 
