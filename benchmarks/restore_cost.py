@@ -4,10 +4,10 @@
     python benchmarks/restore_cost.py [--steps 20] [--seconds 3] [--backbone embedded]
 
 DiffMusic's public code takes 500 DDIM steps from noise and evaluates the network twice in each, under guidance, with the
-null prompt in both halves (papers.md 4.4): what comes out is the unguided estimate. Every step also decodes, measures and
+null prompt in both halves: what comes out is the unguided estimate. Every step also decodes, measures and
 differentiates, which is most of the wall time; `--steps` shortens both walks alike, 500 is the paper's. Aim: half the
-evaluations, the same latents. The last rows are how a job here runs by itself: a draft of the decoder for the gradient, and a
-start from the clip's own latents.
+evaluations, the same latents. The last rows are how a job here runs by itself: a draft of the decoder for the gradient,
+and a start from the clip's own latents.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ class RestoreOptions(ModelOptions):
         None, description="How far a step follows the measurement, in shares of the way to full agreement (dsg: of the "
         "noise, up to 1); unset, what suits the task."
     )
-    begin: Literal["auto", "clip", "noise"] = Field(
-        "auto", description="clip starts from the clip's own noised latents, noise from noise alone, as the paper does."
+    begin: Literal["clip", "noise"] = Field(
+        "clip", description="clip starts from the clip's own noised latents, noise from noise alone, as the paper does."
     )
     steps: int = Field(50, ge=2, le=1000, description="Steps from noise to sound, 2 to 1000; from the clip, fewer are run.")
     schedule: Literal["even", "model"] = Field(

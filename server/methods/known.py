@@ -14,6 +14,7 @@ from server.audio import Clip
 from server.errors import InvalidInput, InvalidOption
 from server.kinds.restore import RestoreOptions
 from server.methods import consistency, room
+from server.methods.bridge import bridged
 from server.methods.damage import band_end_hz, clip_level, clipped_samples
 from server.methods.griffin_lim import spectrum
 from server.methods.widen import widened
@@ -81,11 +82,9 @@ def known(clips: Mapping[str, Clip], files: Mapping[str, Path], options: Restore
 
 
 def roughly_mended(clip: Clip, options: RestoreOptions, found: Known) -> Clip:
-    """What the model is shown: the clip; gaps bridged by linear prediction, a lost top copied, phases by Griffin-Lim."""
+    """What the model is shown: the clip; gaps bridged by what is beside them, a lost top copied, phases by Griffin-Lim."""
     if options.task == "inpaint":
-        gaps = consistency.gap_samples(clip, options.gap)
-        longest_s = max(stop - start for start, stop in gaps) / clip.sample_rate
-        return consistency.inpaint(clip, replace(clip, samples=np.zeros_like(clip.samples)), options.gap, longest_s / 2)
+        return bridged(clip, options.gap)
     if found.cutoff_hz is not None and found.cutoff_hz < clip.sample_rate / 2:
         return widened(clip, found.cutoff_hz)
     if found.magnitude is not None:

@@ -2,11 +2,11 @@
 """restore: a clip is mended by a model that is led by what the damage left (DiffMusic, Liao, Pan and Yang 2024).
 
 The model walks from noise to sound; at every step its estimate is decoded, measured as the clip was, and pulled toward the
-clip (`server.sampling.posterior`, `server.methods.measurement`). Where the paper begins with noise alone, most tasks here
-begin with the clip's own noised latents: fewer steps are left to run, and the sound stays that of the clip. Around a gap,
-what is known is held at every level. There is no guidance by a null prompt: with identical embeddings it is the unguided
-prediction at twice the cost. The paper ends with what the model made; here it is used for what the clip does not tell, and
-no more (`server.methods.mend`).
+clip (`server.sampling.posterior`, `server.methods.measurement`). Where the paper begins with noise alone, this begins with
+the clip's own noised latents, roughly mended first: fewer steps are left to run, and the sound stays that of the clip.
+Around a gap, what is known is held at every level. There is no guidance by a null prompt: with identical embeddings it is
+the unguided prediction at twice the cost. The paper ends with what the model made; here it is used for what the clip does
+not tell, and no more (`server.methods.mend`).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from server.sampling.solve import Denoise, State
 class Recipe:
     """What suits a task.
 
-    rate, radius: of the pull (`server.sampling.posterior.Pull`); start_db: the SNR that the clip's own latents are noised
-    to at the start, None for noise alone.
+    rate, radius: of the pull (`server.sampling.posterior.Pull`); start_db: the SNR that the clip's own latents, roughly
+    mended, are noised to at the start, None for noise alone.
     """
 
     rate: float
@@ -52,7 +52,7 @@ class Recipe:
 
 
 RECIPES = {
-    "inpaint": Recipe(1.0, 0.2, None),
+    "inpaint": Recipe(1.0, 0.2, -6.0),
     "super_resolution": Recipe(1.0, 0.2, -6.0),
     "dereverb": Recipe(1.0, 0.2, -3.0),
     "phase_retrieval": Recipe(1.0, 0.2, 0.0),
@@ -88,8 +88,8 @@ class Repair:
     def recipe(self) -> Recipe:
         """The task's, with what the options say."""
         usual, options = RECIPES[self.options.task], self.options
-        start_db = {"auto": usual.start_db, "noise": None, "clip": 0.0 if usual.start_db is None else usual.start_db}
-        return Recipe(usual.rate if options.rate is None else options.rate, usual.radius, start_db[options.begin])
+        start_db = usual.start_db if options.begin == "clip" else None
+        return Recipe(usual.rate if options.rate is None else options.rate, usual.radius, start_db)
 
     def denoiser(self) -> tuple[Denoise, int]:
         """The network under its prompts, for all sources of all items, and the evaluations that one of them costs."""
