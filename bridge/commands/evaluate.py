@@ -10,9 +10,10 @@ from typing import Any
 
 PARTS = ("rebuild", "judge", "agreement", "variety", "copies", "fusion_window", "learn_gap", "speed")
 # Only where asked for by name: they take long.
-PAPERS: tuple[str, ...] = ("separation", "restoration", "editing", "directions")
+PAPERS: tuple[str, ...] = ("fusion_figures", "separation", "restoration", "editing", "uncertainty", "directions",
+                           "rating_sheet")
 # Options of some parts alone, and of which.
-ABOUT = {"pairs": ("fusion_window",), "levels": ("fusion_window",), "clips": ("learn_gap", *PAPERS),
+ABOUT = {"pairs": ("fusion_window", "rating_sheet"), "levels": ("fusion_window",), "clips": ("learn_gap", *PAPERS[:-1]),
          "seconds": ("fusion_window", "learn_gap", *PAPERS), "fuse": ("fusion_window",),
          "learned_fusions": ("fusion_window",), "learn": ("learn_gap", "fusion_window"), "restore": ("restoration",)}
 # What an evaluation says itself to the jobs that it runs.

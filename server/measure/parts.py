@@ -14,11 +14,13 @@ from server.measure import (
     directions,
     editing,
     eigenvalues,
+    fusion_figures,
     fusion_window,
     generated,
     judge,
     learn_gap,
     mel_classifier,
+    rating_sheet,
     rebuild,
     restoration,
     separation,
@@ -62,6 +64,9 @@ PARTS: Mapping[str, Part] = {
     "learn_gap": Part(learn_gap, "Learning", {"plan": learn_gap.Plan(clips=1, seconds=2.0, learn={"learn_steps": 30})},
                       _alike("clips", "seconds", "learn")),
     "speed": Part(speed, "Speed", {"plan": speed.Plan(repeats=1, jobs=("generate", "fuse"))}),
+    "fusion_figures": Part(fusion_figures, "The fusion paper's figures",
+                           {"plan": fusion_figures.Plan(clips=1, seconds=2.0, steps=10)}, _alike("clips", "seconds"),
+                           of_paper=True),
     "separation": Part(separation, "Separation (ZeroSep)",
                        {"plan": separation.Plan(mixtures=2, compared=1, seconds=2.0, options={"steps": 8})},
                        {"clips": "mixtures", "seconds": "seconds"}, of_paper=True),
@@ -77,6 +82,8 @@ PARTS: Mapping[str, Part] = {
     "directions": Part(directions, "Directions (editing paper, appendix E)",
                        {"plan": directions.Plan(clips=1, seconds=2.0, steps=10, random=4, matched=4)},
                        _alike("clips", "seconds"), of_paper=True),
+    "rating_sheet": Part(rating_sheet, "Rating sheet", {"plan": rating_sheet.Plan(sets=1, seconds=2.0, steps=10)},
+                         {"pairs": "sets", "seconds": "seconds"}, of_paper=True),
 }
 AIMS = tuple(name for name, part in PARTS.items() if not part.of_paper)
 PAPERS = tuple(name for name, part in PARTS.items() if part.of_paper)
