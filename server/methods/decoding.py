@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from server.models.base import Backbone
 
-PIECE_S = 1.5
+PIECE_S = 1.0
 """Seconds of one piece along time."""
 AT_ONCE_S = 12.0
 """Seconds of all items together up to which a decoder without bounded reach is differentiated in one go."""

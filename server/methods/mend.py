@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from server.audio import Clip
 from server.methods import soft_mask
@@ -19,6 +21,9 @@ from server.methods.room import reverberated
 
 LEAN = 1e-3
 """Of the room's mean power: where it has less than this, a known room is not inverted but replaced by the model."""
+
+LATE_S = 0.05
+"""Seconds behind a sound from which on its reverberation is taken out; what comes sooner belongs to it."""
 
 
 def denoised(clip: Clip, made: Clip) -> Clip:
@@ -33,11 +38,26 @@ def denoised(clip: Clip, made: Clip) -> Clip:
     return soft_mask.share(clip, (soft_mask.powers(made) * left).sqrt(), noise)
 
 
-def dried(clip: Clip, made: Clip, response: np.ndarray) -> Clip:
-    """The clip's share of the model's dry sound against what a room like `response` [n] adds to it."""
+def dried(clip: Clip, made: Clip, response: np.ndarray, rt60_s: float) -> Clip:
+    """The clip's share of its dry sound against what the room adds, both by two opinions, as in `denoised`.
+
+    The model's: what it made, and what a room like `response` [n] adds to that behind the direct sound. The clip's own:
+    what was there LATE_S before, fallen as the room lets it fall, is reverberation now (Lebart, Boucher and Denbigh
+    2001), and what is left of the clip's power without it is dry.
+    """
     wet = reverberated(made, response)
-    tail = replace(made, samples=wet.samples - made.samples * response[0])
-    return soft_mask.share(clip, soft_mask.powers(made), soft_mask.powers(tail))
+    tail = soft_mask.powers(replace(made, samples=wet.samples - made.samples * response[0]))
+    late = _late(soft_mask.powers(clip), clip.sample_rate, rt60_s)
+    left = (soft_mask.analysed(clip).abs().square() - late).clamp(min=0.0)
+    return soft_mask.share(clip, (soft_mask.powers(made) * left).sqrt(), (tail * late).sqrt())
+
+
+def _late(power: Tensor, sample_rate: int, rt60_s: float) -> Tensor:
+    """Power [channels, bins, frames] of the reverberation of what was there LATE_S ago."""
+    hop_s = soft_mask.window_samples(sample_rate) / 4 / sample_rate
+    frames = max(1, round(LATE_S / hop_s))
+    faded = 10 ** (-6.0 * frames * hop_s / rt60_s) * power
+    return torch.nn.functional.pad(faded, (frames, 0))[..., : power.shape[-1]]
 
 
 def unconvolved(clip: Clip, made: Clip, response: np.ndarray) -> Clip:

@@ -217,8 +217,9 @@ def _mended(repair: Repair, made: list[Clip]) -> tuple[list[Clip], dict[str, Any
         assert found.level is not None
         mended = declipped(clip, made[0], clipped_samples(clip, found.level))
     elif options.task == "dereverb":
-        undo = mend.unconvolved if found.room is not None else mend.dried
-        mended = undo(clip, made[0], found.response(clip.sample_rate))
+        response = found.response(clip.sample_rate)
+        mended = (mend.unconvolved(clip, made[0], response) if found.rt60_s is None
+                  else mend.dried(clip, made[0], response, found.rt60_s))
     else:
         mended = mend.denoised(clip, made[0])
     return [highlighted(clip, mended, options.strength)], told

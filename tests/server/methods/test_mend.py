@@ -45,6 +45,6 @@ def test_a_known_room_is_undone_where_it_can_be():
 def test_a_guessed_room_is_taken_out_of_the_pauses():
     dry = Clip(np.where(np.arange(RATE) % 8000 < 2000, 1, 0) * tone(700).samples, RATE)
     wet = reverberated(dry, parametric(0.5, RATE, seed=1))
-    dried = mend.dried(wet, dry, parametric(0.5, RATE, seed=2))
+    dried = mend.dried(wet, dry, parametric(0.5, RATE, seed=2), 0.5)
     pause = slice(4000, 7000)
     assert np.square(dried.samples[:, pause]).sum() < 0.02 * np.square(wet.samples[:, pause]).sum()
