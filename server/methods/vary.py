@@ -171,7 +171,7 @@ def _table(vary: Vary, context: Context) -> EigenvalueTable | None:
     if path is None and options.scale == "auto" and (options.select or options.per_step or table and n > table.n):
         return None
     if table is not None and n > table.n:
-        raise InvalidOption(f"vary: the table of eigenvalues holds {table.n} for each level, and {n} directions are wanted. "
+        raise InvalidOption(f"vary: the table of eigenvalues holds {table.n} for each level; {n} directions are wanted. "
                             "Ask for fewer, or say scale=clip without a table.")
     if table is None and options.scale == "table":
         raise InvalidOption(f"vary: scale=table needs a table of {facts.name}'s eigenvalues; none ships for it. Measure "
