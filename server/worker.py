@@ -100,8 +100,13 @@ class Worker:
         return None
 
     def _free(self, idle_s: float = 0.0) -> None:
-        """Give back the memory of models that nothing uses."""
-        if self._pool and (freed := self._pool.unload_unused(idle_s)):
+        """Give back the memory of models that nothing uses, if there are any. What goes wrong here must end nothing."""
+        try:
+            freed = self._pool.unload_unused(idle_s) if self._pool else []
+        except Exception:
+            traceback.print_exc()
+            freed = ["one that something still holds"]
+        if freed:
             print(f"unloaded: {', '.join(freed)}", file=sys.stderr, flush=True)
             self._tell_models()
 
