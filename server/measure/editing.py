@@ -2,9 +2,10 @@
 """Does an edit say the new words and keep the old sound? The editing paper's figure 8, offline.
 
 Held-out recordings, each edited towards another class from several strengths by each method. Adherence is the judge's
-log-probability of the class asked for, by the ear that has not learned from that recording; the distance to the clip is in
-log-mel (the paper has CLAP and LPAPS there). A method's curve lies inside another's if it is nearer to the clip wherever
-both adhere equally. Beside it: how far a selection's edit leaks into the rest, in latents, with the pull-back and without.
+log-probability of the class asked for, by the ear that has not learned from that recording (the paper: CLAP); the distance
+to the clip is LPAPS in the stages of the network that ships (the paper: of CLAP), and in log-mel. A method's curve lies
+inside another's if it is nearer to the clip wherever both adhere equally. Last, how far a selection's edit leaks into the
+rest, in latents, with the pull-back and without.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import numpy as np
 from server.audio import Clip
 from server.measure import judge as judges
 from server.measure.bench import Bench, Finding
+from server.measure.embedded_embedding import EmbeddedEmbedding
 from server.measure.fusion_window import pairs
 from server.measure.held_out import Sound
 from server.measure.log_mel_distance import log_mel_distance
+from server.measure.lpaps import lpaps
 from server.measure.probes import at_model, round_trip
 from server.measure.prompts import prompt_of
 from server.methods.fitting import MODEL_PEAK, repeat_to
 
 METHODS = ("ddpm", "sdedit", "ddim")
+DISTANCES = {"lpaps": "LPAPS", "log_mel": "nat of log-mel"}
 PUBLISHED = "figure 6, at a CLAP score of about 0.34: LPAPS 4.29 ddpm, 4.87 SDEdit, 6.26 DDIM inversion (MusicGen 5.74)"
 _RESAMPLED = 1000
 
@@ -38,15 +42,15 @@ class Plan:
     """
 
     edits: int = 50
-    strengths: Sequence[float] = (0.2, 0.4, 0.6, 0.8, 1.0)
+    strengths: Sequence[float] = (0.2, 0.4, 0.6, 0.8)
     seconds: float = 3.0
     selected: int = 8
     methods: Sequence[str] = METHODS
-    options: Mapping[str, Any] = field(default_factory=lambda: {"steps": 25})
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = None) -> dict:
-    """Adherence and distance of every method at every strength; the gap between the curves; leakage.
+    """Adherence and distances of every method at every strength; the gaps between the curves; leakage.
 
     Raises:
         NotMeasured: there are no held-out sounds or no corpus for the judge, or the model does not render so long.
@@ -71,14 +75,12 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
 
 
 def summary(found: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> dict:
-    """Means per method and strength, and the gaps between ddpm's curve and the others'."""
-    curves = {name: _curve(np.array([[(one["adherence"], one["distance"]) for one in row] for row in rows]))
-              for name, rows in found.items()}
-    heard = {name: [round(float(np.mean([row[k]["heard"] for row in rows])), 3) for k in range(len(rows[0]))]
-             for name, rows in found.items()}
-    gaps = {name: gap(_table(found["ddpm"]), _table(found[name]))
+    """Means per method and strength, and the gaps between ddpm's curve and the others', by each distance."""
+    means = {name: [{key: round(float(np.mean([row[k][key] for row in rows])), 4) for key in rows[0][0]}
+                    for k in range(len(rows[0]))] for name, rows in found.items()}
+    gaps = {name: {distance: gap(_table(found["ddpm"], distance), _table(found[name], distance)) for distance in DISTANCES}
             for name in ("sdedit", "ddim") if name in found and "ddpm" in found}
-    return {"curves": {name: curve.round(4).tolist() for name, curve in curves.items()}, "heard": heard, "gaps": gaps}
+    return {"means": means, "gaps": gaps}
 
 
 def gap(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any] | None:
@@ -88,7 +90,7 @@ def gap(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any] | None:
         ours, theirs: [clips, strengths, 2], adherence and distance.
 
     Returns:
-        mean gap in nat (above 0: ours lies inside), the share of the common range where it is above 0, and the share of
+        mean gap (above 0: ours lies inside), the share of the common range where it is above 0, and the share of
         resamplings of the clips where the mean is; None where the curves have no adherence in common.
     """
     levels = _common(_curve(ours), _curve(theirs))
@@ -103,12 +105,12 @@ def gap(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any] | None:
         if common is not None:
             counted += 1
             above += float((_at(b, common) - _at(a, common)).mean()) > 0.0
-    return {"nat": round(float(differences.mean()), 4), "inside": round(float((differences > 0).mean()), 3),
+    return {"gap": round(float(differences.mean()), 4), "inside": round(float((differences > 0).mean()), 3),
             "resampled": round(above / max(counted, 1), 3), "adherence": [round(float(v), 3) for v in levels[[0, -1]]]}
 
 
-def _table(rows: Sequence[Sequence[Mapping[str, float]]]) -> np.ndarray:
-    return np.array([[(one["adherence"], one["distance"]) for one in row] for row in rows])
+def _table(rows: Sequence[Sequence[Mapping[str, float]]], distance: str) -> np.ndarray:
+    return np.array([[(one["adherence"], one[distance]) for one in row] for row in rows])
 
 
 def _curve(table: np.ndarray) -> np.ndarray:
@@ -145,11 +147,12 @@ def _edited(bench: Bench, plan: Plan, clip: Clip, sound: Sound, other: Sound, me
 
 
 def _figures(told: judges.Judge, clips: Sequence[Clip], clip: Clip, sound: Sound, other: Sound) -> list[dict[str, float]]:
-    scores = told.of_clips(clips, [sound] * len(clips))
+    scores, network = told.of_clips(clips, [sound] * len(clips)), EmbeddedEmbedding()
     target = told.names.index(other.class_name)
-    near = [float(log_mel_distance(made.samples, clip.samples, clip.sample_rate).mean()) for made in clips]
-    return [{"adherence": round(float(row[target]), 4), "heard": float(row.argmax() == target), "distance": round(away, 4)}
-            for row, away in zip(scores, near, strict=True)]
+    return [{"adherence": round(float(row[target]), 4), "heard": float(row.argmax() == target),
+             "lpaps": round(lpaps(network, made, clip), 4),
+             "log_mel": round(float(log_mel_distance(made.samples, clip.samples, clip.sample_rate).mean()), 4)}
+            for row, made in zip(scores, clips, strict=True)]
 
 
 def _leaks(bench: Bench, plan: Plan, clip: Clip, sound: Sound, other: Sound) -> dict[str, float]:
@@ -174,11 +177,10 @@ def findings(figures: dict) -> list[Finding]:
     """The curves against each other, and leakage."""
     rows = []
     for name, found in figures["gaps"].items():
-        shown = "the curves have no adherence in common" if found is None else (
-            f"nearer to the clip by {found['nat']:+.3f} nat, in {found['inside']:.0%} of the common range; "
-            f"so in {found['resampled']:.0%} of resamplings")
         rows.append(Finding(f"ddpm against {name} at equal adherence, {len(figures['edits'])} edits",
-                            "inside the other's curve everywhere", shown, found is not None and found["inside"] == 1.0))
+                            "inside the other's curve everywhere, by LPAPS",
+                            ". ".join(_shown(DISTANCES[key], one) for key, one in found.items()),
+                            found["lpaps"] is not None and found["lpaps"]["inside"] == 1.0))
     leak = figures["leakage"]
     if leak["clips"]:
         rows.append(Finding(f"leakage out of a selection, in latents, {leak['clips']} edits", "less with the pull-back",
@@ -187,15 +189,22 @@ def findings(figures: dict) -> list[Finding]:
     return rows
 
 
+def _shown(unit: str, found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return f"{unit}: the curves have no adherence in common"
+    return (f"nearer to the clip by {found['gap']:+.3f} {unit}, in {found['inside']:.0%} of the common range; so in "
+            f"{found['resampled']:.0%} of resamplings")
+
+
 def lines(figures: dict) -> list[str]:
     """A table of methods and strengths."""
-    made = ["| | strength | adherence, log-probability | judged as asked | distance, nat |", "|---|---|---|---|---|"]
-    found = figures["found"]
-    for name, rows in found.items():
-        table = _table(rows).mean(axis=0)
-        strengths = figures["plan"]["strengths"] if len(table) > 1 or name in METHODS else [""]
-        for strength, (adherence, distance), heard in zip(strengths, table, figures["heard"][name], strict=True):
-            made.append(f"| {name.replace('_', ' ')} | {strength} | {adherence:.2f} | {heard:.0%} | {distance:.3f} |")
+    made = ["| | strength | adherence, log-probability | judged as asked | LPAPS | log-mel, nat |",
+            "|---|---|---|---|---|---|"]
+    for name, rows in figures["means"].items():
+        strengths = figures["plan"]["strengths"] if name in METHODS else [""]
+        for strength, one in zip(strengths, rows, strict=True):
+            made.append(f"| {name.replace('_', ' ')} | {strength} | {one['adherence']:.2f} | {one['heard']:.0%} | "
+                        f"{one['lpaps']:.3f} | {one['log_mel']:.3f} |")
     made += ["", f"{len(figures['edits'])} edits of held-out clips of {figures['plan']['seconds']:g} s towards another of "
              f"{figures['classes']} classes, options {figures['plan']['options']}, target guidance "
              f"{figures['guidance_target']}. Published, {PUBLISHED}."]

@@ -23,15 +23,15 @@ def curve(adherence: list[float], distance: list[float], clips: int = 3) -> np.n
 def test_the_gap_is_the_distance_between_the_curves_at_equal_adherence():
     ours, theirs = curve([0.0, 1.0, 2.0], [0.1, 0.2, 0.3]), curve([0.5, 1.5, 2.5], [0.35, 0.45, 0.55])
     found = gap(ours, theirs)
-    assert found["nat"] == pytest.approx(0.2) and found["adherence"] == [0.5, 2.0]
+    assert found["gap"] == pytest.approx(0.2) and found["adherence"] == [0.5, 2.0]
     assert (found["inside"], found["resampled"]) == (1.0, 1.0)
     back = gap(theirs, ours)
-    assert back["nat"] == pytest.approx(-0.2) and back["inside"] == back["resampled"] == 0.0
+    assert back["gap"] == pytest.approx(-0.2) and back["inside"] == back["resampled"] == 0.0
 
 
 def test_curves_that_cross_are_inside_in_part_and_apart_ones_are_not_compared():
     found = gap(curve([0.0, 1.0], [0.0, 1.0]), curve([0.0, 1.0], [0.5, 0.5]))
-    assert found["inside"] == pytest.approx(0.5) and found["nat"] == pytest.approx(0.0, abs=1e-9)
+    assert found["inside"] == pytest.approx(0.5) and found["gap"] == pytest.approx(0.0, abs=1e-9)
     assert gap(curve([0.0, 1.0], [0.0, 1.0]), curve([2.0, 3.0], [0.0, 1.0])) is None
 
 
@@ -39,9 +39,12 @@ def test_every_method_has_its_curve(full_bench):
     figures = editing.measure(full_bench, PLAN, JUDGE)
     assert json.loads(json.dumps(figures)) is not None and len(figures["edits"]) == 2
     assert all(a != b for a, b in figures["edits"])
-    assert {name: len(points) for name, points in figures["curves"].items()} == {
+    means = figures["means"]
+    assert {name: len(points) for name, points in means.items()} == {
         "clip": 1, "round_trip": 1, "ddpm": 2, "sdedit": 2, "ddim": 2}
-    assert figures["curves"]["clip"][0][1] == 0.0 < figures["curves"]["round_trip"][0][1]
+    for distance in editing.DISTANCES:
+        assert means["clip"][0][distance] == 0.0 < means["round_trip"][0][distance]
+        assert set(figures["gaps"]) == {"sdedit", "ddim"} and distance in figures["gaps"]["sdedit"]
     leak = figures["leakage"]
     assert leak["clips"] == leak["less"] == 1 and 0 < leak["pulled"] < leak["none"]
     lines = editing.lines(figures)
