@@ -54,7 +54,7 @@ class RestoreOptions(ModelOptions):
     begin: Literal["clip", "noise"] = Field(
         "clip", description="clip starts from the clip's own noised latents, noise from noise alone, as the paper does."
     )
-    steps: int = Field(50, ge=2, le=1000, description="Steps from noise to sound, 2 to 1000; from the clip, fewer are run.")
+    steps: int = Field(30, ge=2, le=1000, description="Steps from noise to sound, 2 to 1000; from the clip, fewer are run.")
     schedule: Literal["even", "model"] = Field(
         "even", description="even spaces the steps evenly in SNR; model takes the model's own steps, as the paper does."
     )

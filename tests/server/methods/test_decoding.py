@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+import torch
+
+from server.methods import decoding
+from server.methods.decoding import decode_for_gradient
+from server.models import tiny
+from server.models.loading import load
+
+
+def test_pieces_of_bounded_reach_are_exact(tmp_path):
+    real = load(str(tiny.build("stable_audio", tmp_path / "tiny")))
+    latents = torch.randn(1, 4, 128, generator=torch.Generator().manual_seed(0))
+    n = 60 * 2048
+    whole, pieces = latents.clone().requires_grad_(), latents.clone().requires_grad_()
+    expected, found = real.decode(whole, n), decode_for_gradient(real, pieces, n, piece_s=0.5)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    torch.testing.assert_close(pieces.grad, whole.grad, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("at_once_s", [100.0, 1.5, 0.4])
+def test_items_and_long_clips_are_taken_one_after_the_other(backbone, monkeypatch, at_once_s):
+    """Whole; by item; along time, where this backbone's pieces happen to be exact."""
+    monkeypatch.setattr(decoding, "AT_ONCE_S", at_once_s)
+    latents = torch.randn(2, 1, 40, 100, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    audio = decode_for_gradient(backbone, latents, 3950)
+    torch.testing.assert_close(audio, backbone.decode(latents, 3950))
+    audio.sum().backward()
+    assert latents.grad.sum() == 2 * 3950 and latents.grad.max() == 1.0
