@@ -226,3 +226,11 @@ def test_a_result_that_would_clip_is_lowered(noise_clip, context):
 def test_what_does_not_fit_together_is_refused(given, says):
     with pytest.raises(InvalidOption, match=says):
         options(**given)
+
+
+def test_a_clip_longer_than_the_model_s_window_comes_back_too(noise_clip, context):
+    clip = noise_clip(23.0, channels=2, seed=2)
+    same = {"from": "bells", "guidance_target": 3, "select": "3:12"}
+    edited = edit(clip, context, **same)[0]
+    assert relative_peak_db(edited.clip, clip) < -80 and edited.provenance["leakage"] < 1e-4
+    assert relative_peak_db(edit(clip, context, **same | {"from": "", "guidance_target": 7})[0].clip, clip) > -60
