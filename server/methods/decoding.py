@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Decoding for a gradient, in pieces that are computed again on the way back, so that a long clip fits in memory.
 
-Differentiating a decoder keeps every activation: 10 s of stereo at 44.1 kHz are some 30 GB in Stable Audio Open's. Here one
-piece at a time is in memory, at the price of a second forward pass. A decoder of bounded reach (`Backbone.reach`) is cut
+Differentiating a decoder keeps every activation: in Stable Audio Open's 60 MB a latent frame (measured with random weights
+of its size), 13 GB for 10 s of stereo at 44.1 kHz. Here one piece at a time is in memory, 2.5 GB of that decoder, at the
+price of a second forward pass. A decoder of bounded reach (`Backbone.reach`) is cut
 along time, with so many frames more on each side that the pieces are exact; others are cut by item, and along time only
 where an item is longer than AT_ONCE_S.
 """
