@@ -51,6 +51,7 @@ class _EditOptions(ModelOptions):
     schedule: Literal["even", "model"] = Field(
         "even", description="even spaces the steps evenly in SNR; model takes the model's own steps, as the paper does."
     )
+    raw_level: bool = Field(False, description="Leave the level as the model made it; off, it matches the clip's.")
 
     @property
     def source(self) -> str:

@@ -78,6 +78,7 @@ class VaryOptions(ModelOptions):
     schedule: Literal["even", "model"] = Field(
         "even", description="even spaces the steps evenly in SNR; model takes the model's own steps, as the paper does."
     )
+    raw_level: bool = Field(False, description="Leave the level as the model made it; off, it matches the clip's.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> VaryOptions:

@@ -145,7 +145,7 @@ def _changes(latents: Tensor, trajectory: Trajectory) -> list[float]:
 
 
 def _embedded(vary: Vary, latents: Tensor) -> list[np.ndarray]:
-    return [timbre.embed(heard(x[None], vary.clip, vary.backbone, ())) for x in latents]
+    return [timbre.embed(heard(x[None], vary.clip, vary.backbone, (), raw_level=True)) for x in latents]
 
 
 def _cut(bench: Bench, sound: Sound, plan: Plan) -> Clip:

@@ -103,31 +103,40 @@ def run(clips: Mapping[str, Clip], options: EditOptions, context: Context) -> li
         InvalidInput: the clip is silent, too short or too long for the model.
         InvalidOption: a selection behind the clip's end; steps that the model does not have.
     """
-    count = Counter(context)
-    backbone = context.backbone(options.backbone)
-    clip = fit(clips["clip"], backbone, "the clip")
-    spans = selection.within(options.select, clip.source.duration_s)
-    edit = Edit(backbone, options, backbone.levels(options.steps, options.schedule), clip, spans,
-                _target_guidance(options, backbone), count)
-    seed = clip_seed(options.seed, context.digests["clip"])
+    edit = _prepare(clips["clip"], options, context)
+    seed, count = clip_seed(options.seed, context.digests["clip"]), edit.count
     left = edit.levels.n_steps - edit.start
-    after = prompted(backbone, options.to, clip, edit.weight)[1] * left
-    count.planned = after + (0 if options.method == "sdedit" else left * (2 if options.source else 1))
+    after = prompted(edit.backbone, options.to, edit.clip, edit.weight)[1] * left
+    inverting = prompted(edit.backbone, [options.source], edit.clip, options.guidance_source)[1] * left
+    count.planned = after + (0 if options.method == "sdedit" else inverting)
     way = _way(edit, seed, context)
     inverted = count.done
-    count.planned = inverted + after
-    outputs = []
-    for targets in _together(edit, way):
-        together = edit.latents(targets, way)
-        for target, latents in zip(targets, together.split(clip.items), strict=True):
-            count("decoding", 0)
-            outputs.append((target, heard(latents, clip, backbone, spans), _leakage(edit, way, latents)))
-    shared = provenance(backbone, options, seed) | {
+    count.planned = inverted + after  # less, where the inversion was kept
+    made = [one for targets in _together(edit, way) for one in _rendered(edit, way, targets)]
+    shared = provenance(edit.backbone, options, seed) | {
         "snr_db": round(float(edit.levels.snr_db[edit.start]), 2), "at_step": left, "guidance_target": edit.weight,
         "inversion_evaluations": inverted, "network_evaluations": count.done,
-        "bandwidth_hz": bandwidth_hz(clip.source, backbone)}
-    return [Output("edited", f"edited_{number}", made, provenance=shared | {"to": target} | leaked)
-            for number, (target, made, leaked) in enumerate(outputs, 1)]
+        "bandwidth_hz": bandwidth_hz(edit.clip.source, edit.backbone)}
+    return [Output("edited", f"edited_{number}", clip, provenance=shared | said)
+            for number, (clip, said) in enumerate(made, 1)]
+
+
+def _prepare(clip: Clip, options: EditOptions, context: Context) -> Edit:
+    backbone = context.backbone(options.backbone)
+    fitted = fit(clip, backbone, "the clip")
+    spans = selection.within(options.select, clip.duration_s)
+    levels = backbone.levels(options.steps, options.schedule)
+    return Edit(backbone, options, levels, fitted, spans, _target_guidance(options, backbone), Counter(context))
+
+
+def _rendered(edit: Edit, way: Way, targets: Sequence[str]) -> list[tuple[Clip, dict[str, Any]]]:
+    """The clip of every target, and what is said of it alone."""
+    made = []
+    for target, latents in zip(targets, edit.latents(targets, way).split(edit.clip.items), strict=True):
+        edit.count("decoding", 0)
+        clip = heard(latents, edit.clip, edit.backbone, edit.spans, raw_level=edit.options.raw_level)
+        made.append((clip, {"to": target} | _leakage(edit, way, latents)))
+    return made
 
 
 def start_level(levels: Levels, options: EditOptions) -> int:

@@ -130,7 +130,8 @@ def run(clips: Mapping[str, Clip], options: VaryOptions, context: Context) -> li
         together = vary.latents(group, directions, trajectory, moved)
         for move, latents in zip(group, together.split(clip.items), strict=True):
             vary.count("decoding", 0)
-            results.append((move, heard(latents, clip, backbone, spans), _change(vary, trajectory, latents)))
+            made = heard(latents, clip, backbone, spans, raw_level=options.raw_level)
+            results.append((move, made, _change(vary, trajectory, latents)))
     shared = provenance(backbone, options, seed) | {
         "range_db": [round(float(vary.levels.snr_db[i]), 2) for i in (moved[0], moved[-1])],
         "directions": dict(directions.card) | {"per_step": directions.per_step, "found_at_db": list(directions.snr_db)},

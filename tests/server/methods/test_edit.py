@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from server.audio import Clip, true_peak_dbfs
+from server.audio import Clip, loudness_lkfs, true_peak_dbfs
 from server.errors import InvalidOption, JobCancelled
 from server.kinds import parse_options
 from server.methods import run
@@ -20,7 +20,7 @@ from server.sampling.levels import (
 
 
 def options(**given):
-    return parse_options("edit", {"steps": 20, "backbone": "gaussian", "to": ["bells"]} | given)
+    return parse_options("edit", {"steps": 20, "backbone": "gaussian", "to": ["bells"], "raw_level": True} | given)
 
 
 def edit(clip, context, **given):
@@ -128,8 +128,8 @@ def test_the_stronger_the_nearer_to_what_the_words_say(noise_clip, context, meth
     """The words set the mean of the Gaussian's data, 0.2 for these; the clip's own is 0."""
     clip = noise_clip(seed=1)
     to = "twenty letters long."
-    means = [edit(clip, context, to=[to], strength=strength, method=method, guidance_target=1)[0].clip.samples.mean()
-             for strength in (0.0, 0.5, 1.0)]
+    asked = {"to": [to], "method": method, "guidance_target": 1, "raw_level": True}
+    means = [edit(clip, context, strength=strength, **asked)[0].clip.samples.mean() for strength in (0.0, 0.5, 1.0)]
     gain = 0.5 / np.abs(clip.samples).max()
     assert abs(means[0] * gain) < 0.1 and means[0] < means[1] < means[2] and 0.1 < means[2] * gain < 0.3
 
@@ -209,11 +209,19 @@ def test_cancel_stops_at_the_next_evaluation(noise_clip, context, backbone):
     assert 20 <= backbone.evaluations < 23
 
 
-def test_a_result_that_would_clip_is_lowered(noise_clip, context):
+def test_a_loud_clip_keeps_its_peak_and_no_result_passes_it(noise_clip, context):
     loud = noise_clip(seed=1)
     loud = replace(loud, samples=loud.samples * np.float32(0.99 / np.abs(loud.samples).max()))
-    edited = edit(loud, context, to=["x" * 400], guidance_target=1, strength=1)[0].clip
-    assert true_peak_dbfs(edited) <= max(-1.0, true_peak_dbfs(loud)) + 0.01
+    same = {"from": "bells", "guidance_target": 3}
+    assert relative_peak_db(edit(loud, context, **same)[0].clip, loud) < -60
+    edited = edit(loud, context, to=["x" * 400], guidance_target=1, strength=1, raw_level=False)[0].clip
+    assert true_peak_dbfs(edited) <= true_peak_dbfs(loud) + 0.01
+
+
+def test_the_result_is_as_loud_as_the_clip_unless_the_model_s_level_is_asked_for(noise_clip, context):
+    clip = noise_clip(seed=1)
+    levels = [loudness_lkfs(edit(clip, context, method="sdedit", raw_level=raw)[0].clip) for raw in (False, True)]
+    assert abs(levels[0] - loudness_lkfs(clip)) < 0.2 < abs(levels[1] - loudness_lkfs(clip))
 
 
 @pytest.mark.parametrize(("given", "says"), [
