@@ -34,6 +34,11 @@ def add(commands: argparse._SubParsersAction) -> None:
                          help="recordings that no model was trained on: `python -m server.measure.fetch DIR` gets them")
     command.add_argument("--corpus", type=Path, metavar="DIR",
                          help="the embedded model's corpus; the judge learns from a part of it")
+    command.add_argument("--data", metavar="SET",
+                         help="mixtures to separate, in place of the offline ones: musdb18:ROOT, ave:AUDIO:INDEX.csv, "
+                              "music:AUDIO:INDEX.csv or rendered:FOLDER, as published")
+    command.add_argument("--embedding", metavar="CLAP",
+                         help="measure separation with CLAP: zerosep, editing, a hub id or a folder (what ships)")
     command.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("evaluation"),
                          help="folder for figures, report and pictures (evaluation); what is in it is not measured again")
     command.add_argument("--quick", action="store_true", help="a few classes and clips, in minutes: shows that it runs")
@@ -141,7 +146,7 @@ def _words(arguments: argparse.Namespace, out: Path) -> list[str]:
     from bridge.home import home_folder
 
     words = [arguments.model, "--home", str(home_folder()), "--out", str(out), "--seed", str(arguments.seed)]
-    for flag in ("held_out", "corpus", "device"):
+    for flag in ("held_out", "corpus", "device", "data", "embedding"):
         if getattr(arguments, flag) is not None:
             words += [f"--{flag.replace('_', '-')}", str(getattr(arguments, flag))]
     words += [f"--{flag}" for flag in ("quick", "again") if getattr(arguments, flag)]

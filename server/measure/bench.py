@@ -11,10 +11,12 @@ A part of the evaluation is a module with three functions:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.errors import AthanorError
+from server.measure.embedded_embedding import EmbeddedEmbedding
+from server.measure.embedding import Hearing
 from server.measure.held_out import HeldOut
 from server.measure.studio import Studio
 from server.models.base import Backbone
@@ -56,6 +58,8 @@ class Bench:
         held_out: sounds that no model was trained on, or None.
         corpus: the embedded model's corpus with its splits train, judge and test, or None.
         seed: everything random follows from it.
+        data: mixtures of a published set in the place of the offline one, as `datasets.opened` reads it, or "".
+        hearing: the embedding that likenesses, Frechet distances and distances of features are in.
         report: called with (done, total, what) as a part goes on; may raise to stop it.
     """
 
@@ -64,6 +68,8 @@ class Bench:
     held_out: HeldOut | None = None
     corpus: Corpus | None = None
     seed: int = 2026
+    data: str = ""
+    hearing: Hearing = field(default_factory=EmbeddedEmbedding)
     report: Report = _quietly
 
     @property

@@ -14,6 +14,7 @@ import numpy as np
 
 from server.audio import Clip
 from server.measure.fad import frechet_distance
+from server.measure.lpaps import Stages
 
 
 class Embedding(Protocol):
@@ -22,6 +23,10 @@ class Embedding(Protocol):
     name: str
 
     def windows(self, clip: Clip) -> np.ndarray: ...
+
+
+class Hearing(Embedding, Stages, Protocol):
+    """An embedding whose network tells its features as well, for LPAPS: what a table is measured in."""
 
 
 def embed(embedding: Embedding, clips: Iterable[Clip]) -> np.ndarray:

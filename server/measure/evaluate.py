@@ -18,6 +18,8 @@ from typing import Any
 
 from server.measure import held_out, report
 from server.measure.bench import Bench, NotMeasured
+from server.measure.clap import Clap
+from server.measure.embedded_embedding import EmbeddedEmbedding
 from server.measure.parts import AIMS, PAPERS, PARTS, QUICK_CLASSES
 from server.measure.studio import Studio
 from server.models.embedded import corpus as corpora
@@ -83,7 +85,8 @@ def _fewer(bench: Bench) -> Bench:
 
 def _key(bench: Bench, asked: Asked, arguments: Mapping[str, Any]) -> str:
     """What must be the same for a kept part to stand: weights, seed, sizes, the sounds and the corpus's classes."""
-    said = [bench.backbone.facts.revision, bench.seed, asked.quick, repr(sorted(arguments.items())),
+    said = [bench.backbone.facts.revision, bench.seed, asked.quick, repr(sorted(arguments.items())), bench.data,
+            bench.hearing.name,
             sorted(sound.sha256 for sound in bench.held_out.sounds) if bench.held_out else None,
             [len(bench.corpus.items), sorted(bench.corpus.classes)] if bench.corpus else None]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:24]
@@ -117,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--parts", nargs="+", choices=(*AIMS, *PAPERS), default=AIMS)
     parser.add_argument("--device")
+    parser.add_argument("--data", default="")
+    parser.add_argument("--embedding", default="")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--again", action="store_true")
@@ -148,7 +153,8 @@ def main(argv: list[str] | None = None) -> int:
         given.out.mkdir(parents=True, exist_ok=True)
         with Studio(load(given.model, device=given.device, home=given.home)) as studio:
             bench = Bench(studio, given.out, held_out=held_out.load(given.held_out) if given.held_out else None,
-                          corpus=corpora.load(given.corpus) if given.corpus else None, seed=given.seed)
+                          corpus=corpora.load(given.corpus) if given.corpus else None, seed=given.seed,
+                          data=given.data, hearing=Clap(given.embedding) if given.embedding else EmbeddedEmbedding())
             _run(bench, Asked(given.parts, given.quick, given.again, _arguments(given)), tell)
 
     return told(work)

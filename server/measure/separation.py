@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,11 @@ from server.measure import timbre, zerosep
 from server.measure.baselines import nmf
 from server.measure.bench import Bench, Finding, NotMeasured
 from server.measure.bss import bss_eval
+from server.measure.clap import Clap
 from server.measure.datasets.mixture import Mixture
 from server.measure.datasets.offline import BY_CLASS, Instrument, instrument_mixtures
-from server.measure.embedded_embedding import EmbeddedEmbedding
-from server.measure.fad import frechet_distance
+from server.measure.datasets.opened import opened
+from server.measure.embedding import Hearing, audio_agreement, frechet_audio_distance
 from server.measure.lpaps import lpaps
 from server.measure.probes import at_model, round_trip
 from server.measure.si_sdr import si_sdr_gain_db
@@ -75,20 +77,23 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
         for number, mixture in enumerate(few):
             bench.report(len(mixtures) + place * len(few) + number, total, name)
             made.append(_separated(bench, mixture, {**plan.options, "stems": "both", **_spoken(options, mixture, plan)}))
-        compared[name] = _compared(few, [stems["stem"] for stems in made], [stems["generated"] for stems in made])
+        compared[name] = _compared(bench.hearing, few, *([stems[role] for stems in made] for role in ("stem", "generated")))
     if few:
-        compared["NMF-MFCC"] = _compared(few, *[[_by_nmf(mixture, bench.seed) for mixture in few]] * 2)
+        compared["NMF-MFCC"] = _compared(bench.hearing, few, *[[_by_nmf(mixture, bench.seed) for mixture in few]] * 2)
     said = {**asdict(plan), "instruments": [played.label for played in plan.instruments]}
-    return {"plan": said, **_overall(rows), "compared": compared, "compared_mixtures": len(few),
-            "round_trip": _round_trip(bench, few), "mixtures": rows}
+    return {"plan": said, "embedding": bench.hearing.name, **_overall(rows), "compared": compared,
+            "compared_mixtures": len(few), "round_trip": _round_trip(bench, few), "mixtures": rows}
 
 
 def _mixtures(bench: Bench, plan: Plan) -> list[Mixture]:
     pairs = len(plan.instruments) * (len(plan.instruments) - 1) // 2
-    rate = bench.backbone.facts.sample_rate
+    rate = min(bench.backbone.facts.sample_rate, 32000)
     try:
+        if bench.data:
+            found = opened(bench.data, seconds=plan.seconds, sample_rate=rate, seed=bench.seed)
+            return list(islice(found, plan.mixtures))
         return instrument_mixtures(bench.need_held_out(), bench.seed, instruments=plan.instruments, seconds=plan.seconds,
-                                   per_pair=-(-plan.mixtures // pairs), sample_rate=min(rate, 32000))[: plan.mixtures]
+                                   per_pair=-(-plan.mixtures // pairs), sample_rate=rate)[: plan.mixtures]
     except InvalidOption as lacking:
         raise NotMeasured(lacking.message) from None
 
@@ -160,16 +165,23 @@ def _moved(mixture: Mixture, stems: Sequence[Clip]) -> list[bool]:
     return [bool((nearer[:, k] == own[:, k]).all()) for k in range(len(stems))]
 
 
-def _compared(mixtures: Sequence[Mixture], masked: Sequence[Sequence[Clip]], generated: Sequence[Sequence[Clip]]) -> dict:
-    """Means over all stems of one variant."""
+def _compared(hearing: Hearing, mixtures: Sequence[Mixture], masked: Sequence[Sequence[Clip]],
+              generated: Sequence[Sequence[Clip]]) -> dict:
+    """Means over all stems of one variant; with CLAP, also how far it agrees with the prompt, and LPAPS as published."""
     sources = [source for mixture in mixtures for source in mixture.stems.values()]
     made = [clip for stems in generated for clip in stems]
     gains = [gain for mixture, stems in zip(mixtures, masked, strict=True) for gain in _gains(mixture, stems)]
-    real, found = (np.array([timbre.embed(clip) for clip in clips]) for clips in (sources, made))
-    encoder = EmbeddedEmbedding()
-    apart = [lpaps(encoder, clip, source) for clip, source in zip(made, sources, strict=True)]
-    return {"gain_db": round(float(np.mean(gains)), 3), "agreement": round(float((real * found).sum(1).mean()), 4),
-            "stages": round(float(np.mean(apart)), 4), "frechet": round(frechet_distance(real, found), 4)}
+    pairs = list(zip(made, sources, strict=True))
+    figures = {"gain_db": round(float(np.mean(gains)), 3),
+               "agreement": round(float(np.mean([audio_agreement(hearing, *pair) for pair in pairs])), 4),
+               "stages": round(float(np.mean([lpaps(hearing, *pair) for pair in pairs])), 4),
+               "frechet": round(frechet_audio_distance(hearing, made, sources), 4)}
+    if isinstance(hearing, Clap):
+        prompts = [label for mixture in mixtures for label in mixture.stems]
+        agreed = [hearing.text_agreement(clip, prompt) for clip, prompt in zip(made, prompts, strict=True)]
+        figures["text"] = round(float(np.mean(agreed)), 4)
+        figures["stages_published"] = round(float(np.mean([lpaps(hearing, *pair, "published") for pair in pairs])), 4)
+    return figures
 
 
 def _round_trip(bench: Bench, mixtures: Sequence[Mixture]) -> dict[str, Any]:
@@ -237,6 +249,9 @@ def lines(figures: dict) -> list[str]:
                  f"{zerosep.told(name)} |" for name, row in figures["compared"].items()]
         made += [f"| {name} (not run) | | | | | {row.fad} / {row.lpaps} / {row.clap_a} / {row.clap_t} |"
                  for name, row in zerosep.NOT_RUN.items()]
+        made += [f"{name}: CLAP-T {row['text']:.3f}, LPAPS as published {row['stages_published']:.3f}."
+                 for name, row in figures["compared"].items() if "text" in row]
+        made += ["", f"Agreement, stages and Frechet: in {figures['embedding']}."]
     return [*made, "", *_table_3(figures["round_trip"]), "", *NOTES]
 
 

@@ -10,7 +10,9 @@ import transformers
 
 from server.audio import Clip
 from server.errors import ModelUnavailable
+from server.measure import separation
 from server.measure.clap import CHECKPOINTS, Clap
+from server.measure.datasets.mixture import mixed
 from server.measure.embedding import audio_agreement, embed
 from server.measure.lpaps import lpaps
 from server.models import tiny
@@ -53,6 +55,16 @@ def test_stages_come_window_by_window(clap: Clap) -> None:
     assert [len(window) for window in found] == [2, 2]
     assert np.allclose(found[1][1], clap.stages(Clip(clip.samples[:, round(0.9 * RATE):], RATE))[0][1], atol=1e-4)
     assert lpaps(clap, clip, clip) == pytest.approx(0, abs=1e-9) and lpaps(clap, clip, noise(4, 1.9), "published") > 0
+
+
+def test_a_table_of_separation_in_clap_has_its_figures_too(clap: Clap) -> None:
+    both = mixed({"rain": noise(5).samples, "a bell": noise(6).samples}, RATE, "x")
+    sources = list(both.stems.values())
+    found = separation._compared(clap, [both], [sources], [sources])
+    assert found["agreement"] == pytest.approx(1, abs=1e-4) and found["stages"] == pytest.approx(0, abs=1e-6)
+    texts = [clap.text_agreement(clip, prompt) for clip, prompt in zip(sources, ("rain", "a bell"), strict=True)]
+    assert found["text"] == pytest.approx(np.mean(texts), abs=1e-4)
+    assert found["stages_published"] == pytest.approx(0, abs=1e-6)
 
 
 def test_the_papers_checkpoints_have_names_and_a_missing_one_says_what_helps(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from server.measure import separation, zerosep
 from server.measure.bench import Bench, NotMeasured
 from server.measure.datasets.mixture import mixed
 from server.measure.datasets.offline import Instrument
+from server.measure.embedded_embedding import EmbeddedEmbedding
 from server.measure.separation import Plan
 
 THREE = (Instrument("a flute", "flute"), Instrument("drum hits", "drum"), Instrument("rain", "rain"))
@@ -36,9 +37,10 @@ def test_true_stems_gain_as_much_as_there_is_and_the_mixture_nothing(mixture):
 
 def test_comparisons_are_exact_for_the_sources_themselves(mixture):
     sources = list(mixture.stems.values())
-    found = separation._compared([mixture], [sources], [sources])
+    found = separation._compared(EmbeddedEmbedding(), [mixture], [sources], [sources])
     assert found["agreement"] == pytest.approx(1) and found["stages"] == found["frechet"] == 0 and found["gain_db"] > 60
-    assert separation._compared([mixture], [[mixture.clip] * 2], [[mixture.clip] * 2])["agreement"] < 0.95
+    mixed_up = [[mixture.clip] * 2]
+    assert separation._compared(EmbeddedEmbedding(), [mixture], mixed_up, mixed_up)["agreement"] < 0.95
 
 
 def test_a_round_trip_that_changes_nothing_has_the_mixture_s_figures(mixture, bench: Bench, monkeypatch):

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A published set by one word of the command line: `NAME:FOLDER` or `NAME:FOLDER:INDEX`.
+
+    musdb18:ROOT            the test split of MUSDB18 as wav; musdb18:ROOT:train for the other
+    ave:AUDIO:INDEX.csv     AVE with an index file of DAVIS
+    music:AUDIO:INDEX.csv   MUSIC likewise
+    rendered:FOLDER         mixtures that ZeroSep's or DAVIS's scripts wrote
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from server.audio import Clip, fold_mono, resample
+from server.errors import InvalidOption
+from server.measure.datasets import davis, musdb18
+from server.measure.datasets.mixture import Mixture
+
+NAMES = ("musdb18", "ave", "music", "rendered")
+_INDEXED = ("ave", "music")
+
+
+def opened(said: str, *, seconds: float, sample_rate: int, seed: int) -> Iterator[Mixture]:
+    """The mixtures of a set, mono at `sample_rate`, cut to `seconds`; MUSDB18's cuts follow from the seed.
+
+    Raises:
+        InvalidOption: it is not written as above, or the loader misses something.
+    """
+    name, _, where = said.partition(":")
+    # From behind, as a folder's name may hold a colon (C:\\...).
+    folder, _, last = where.rpartition(":") if name in _INDEXED or where.endswith((":train", ":test")) else (where, "", "")
+    if name not in NAMES or not folder:
+        raise InvalidOption(f"--data {said!r} is no set: write musdb18:ROOT, ave:AUDIO:INDEX.csv, music:AUDIO:INDEX.csv or "
+                            "rendered:FOLDER.")
+    if name == "musdb18":
+        found = musdb18.excerpts(Path(folder), last or "test", seconds=seconds, seed=seed)
+    elif name == "rendered":
+        found = davis.rendered(Path(folder))
+    else:
+        found = (davis.ave if name == "ave" else davis.music)(Path(folder), Path(last))
+    return (_alike(mixture, seconds, sample_rate) for mixture in found)
+
+
+def _alike(mixture: Mixture, seconds: float, sample_rate: int) -> Mixture:
+    def cut(clip: Clip) -> Clip:
+        return Clip(resample(fold_mono(clip), sample_rate).samples[:, :round(seconds * sample_rate)], sample_rate)
+
+    return Mixture(cut(mixture.clip), {label: cut(clip) for label, clip in mixture.stems.items()}, mixture.name,
+                   mixture.classes)
