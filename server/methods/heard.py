@@ -11,8 +11,6 @@ from server.methods import selection
 from server.methods.fitting import Fitted, unfit
 from server.models.base import Backbone
 
-CEILING_DBTP = -1.0
-
 _CEILING_DBTP = -1.0
 
 
@@ -28,5 +26,5 @@ def heard(latents: Tensor, clip: Fitted, backbone: Backbone, spans: selection.Sp
     made = unfit(backbone.decode(latents, clip.n_samples), clip, backbone)
     if not raw_level:
         # An original that peaks above the usual ceiling keeps its peak, or a selection's level would step down.
-        made = match_level(made, source, ceiling_dbtp=max(CEILING_DBTP, true_peak_dbfs(source)))
+        made = match_level(made, source, ceiling_dbtp=max(_CEILING_DBTP, true_peak_dbfs(source)))
     return selection.join(source, made, spans) if spans else made
