@@ -20,7 +20,7 @@ from server.models.base import Backbone
 
 
 class Studio:
-    """A loaded backbone, a cache and a palette folder of its own. A context manager, which removes the folder at the end."""
+    """A loaded backbone, a cache and a palette folder of its own. A context manager that removes the folder at the end."""
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
