@@ -24,7 +24,7 @@ VARIANCE = 0.25  # of the backbone's data, in every direction
 
 
 def options(**given):
-    return parse_options("vary", {"steps": 12, "backbone": "gaussian", "directions": 2} | given)
+    return parse_options("vary", {"steps": 12, "backbone": "gaussian", "directions": 2, "raw_level": True} | given)
 
 
 def vary(clip: Clip, context, **given):
@@ -206,7 +206,7 @@ def test_a_table_takes_the_place_of_the_clip_s_own_eigenvalues(noise_clip, conte
     assert steps[0] / steps[1] == pytest.approx(3.0 * lengths[0] / lengths[1], rel=1e-3)
     each, _ = vary(clip, with_table, per_step=True, scale="table")
     assert each[0].provenance["directions"]["scale"] == "table" and len(each[0].provenance["directions"]["snr_db"]) > 1
-    with pytest.raises(InvalidOption, match="holds 2 for each level, and 3 directions are wanted"):
+    with pytest.raises(InvalidOption, match="holds 2 for each level; 3 directions are wanted"):
         vary(clip, with_table, directions=3)
     with pytest.raises(InvalidOption, match="scale=table needs a table of gaussian's eigenvalues; none ships for it"):
         vary(clip, context, scale="table")
