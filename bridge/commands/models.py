@@ -21,10 +21,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     from bridge.cli import add_command
 
     command = add_command(commands, "models", "models:run",
-                          "List the models; of one, its card, words and sounds; load or pin it.")
+                          "List the models; of one, its card, words and sounds; get, add, load or pin one.")
     command.add_argument("words", nargs="*", metavar="NAME",
                          help="tell more about this model; with load, unload, pin or unpin before it: have the server load "
-                         "it now, free it, or keep it loaded whatever else is asked for, also after a restart")
+                         "it now, free it, or keep it loaded whatever else is asked for, also after a restart; with get, "
+                         "fetch it from the hub; add FOLDER makes a folder a model")
+    command.add_argument("--name", metavar="NAME", help="with add: what to call the model (the folder's name)")
     command.add_argument("--picture", type=Path, metavar="FILE.png",
                          help="generate every class from its example and draw a page of mel spectrograms")
     command.add_argument("--only", metavar="GROUP", help="only the classes of this group, or one class")
@@ -36,7 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
     from bridge.output import Output
     from server.errors import InvalidOption
 
+    if arguments.words[:1] in (["get"], ["add"]):
+        from bridge.model_files import run as run_files
+
+        return run_files(arguments)
     action, name = _asked(arguments.words)
+    if arguments.name is not None:
+        raise InvalidOption("--name is for `athanor models add FOLDER`.")
     if name is None and (arguments.picture or arguments.only):
         raise InvalidOption("--picture and --only need a model's name: `athanor models embedded --picture page.png`.")
     with Output(arguments.as_json) as output:
@@ -59,7 +67,7 @@ def _asked(words: list[str]) -> tuple[str | None, str | None]:
         return words[0], words[1]
     if len(words) > 1 or words in [[action] for action in DONE]:
         raise InvalidOption(f"`athanor models {' '.join(words)}` is not known; write `athanor models`, `athanor models "
-                            f"NAME`, or {', '.join(DONE)} and a name, as in `athanor models pin audioldm2`.")
+                            f"NAME`, or get, add, {', '.join(DONE)} and a name, as in `athanor models pin audioldm2`.")
     return None, words[0] if words else None
 
 

@@ -14,7 +14,8 @@ from server.models.windowed import Windowed
 
 
 def provenance(backbone: Backbone, options: Options, seed: int) -> dict[str, Any]:
-    """JSON values: model and revision, every option, the seed used, and the device and versions that make bytes equal.
+    """JSON values: model, revision and licence of its weights, every option, the seed used, and the device and versions
+    that make bytes equal.
 
     Asked for once the render is over, also the plan of its windows, where the clip was longer than the model's.
     """
@@ -22,7 +23,7 @@ def provenance(backbone: Backbone, options: Options, seed: int) -> dict[str, Any
     return {
         "athanor": __version__,
         "backbone": {"name": facts.name, "layout": facts.layout, "revision": facts.revision,
-                     "sample_rate": facts.sample_rate, "channels": facts.channels},
+                     "sample_rate": facts.sample_rate, "channels": facts.channels, "licence": facts.licence},
         "options": options.model_dump(mode="json"),
         "seed": seed,
         "device": str(backbone.device),

@@ -21,7 +21,6 @@ from server.models.mel_backbone import MelPredictor, load_mel_parts
 from server.models.prediction import token_ids
 
 LAYOUT = "audioldm"
-SUBFOLDERS = ("unet", "vae", "vocoder", "scheduler", "text_encoder", "tokenizer")
 # As its own pipeline has it. The embedded model's clips of one prompt differ by a sixth more than with 4, and are heard as
 # what was asked for as often (`athanor evaluate --parts agreement variety`).
 GUIDANCE = 2.5

@@ -24,10 +24,6 @@ from server.models.mel_backbone import MelPredictor, load_mel_parts
 from server.models.prediction import pad_tokens, token_ids
 
 LAYOUT = "audioldm2"
-SUBFOLDERS = (
-    "unet", "vae", "vocoder", "scheduler", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2",
-    "projection_model", "language_model",
-)
 N_GENERATED = 8
 MAX_T5_TOKENS = 512
 

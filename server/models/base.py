@@ -43,7 +43,8 @@ class BackboneFacts:
     a folder); sample_rate in Hz; channels of the audio it makes; latent_hz: latent frames per second; max_s: longest
     clip it renders in one window, seconds; guidance: the weight of the prompt that suits the model; fusion: its window of
     levels for `fuse`; methods: the only ones that it can be used for (None: all); sampler: how `generate` walks it from
-    noise to sound, by the solver that was asked for or by leaps to x0 and back (`server.sampling.ping_pong`).
+    noise to sound, by the solver that was asked for or by leaps to x0 and back (`server.sampling.ping_pong`);
+    licence: of the weights.
     """
 
     name: str
@@ -57,6 +58,7 @@ class BackboneFacts:
     fusion: FusionWindow = FusionWindow()
     methods: frozenset[str] | None = None
     sampler: Literal["solver", "ping_pong"] = "solver"
+    licence: str = "unknown"
 
 
 @dataclass(frozen=True)

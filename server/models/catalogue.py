@@ -92,13 +92,13 @@ class Source:
 _CC_BY_NC_SA = "CC BY-NC-SA 4.0: no commercial use of the weights"
 CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
     Card("embedded", str(EMBEDDED_FOLDER), "audioldm", "Athanor's own small model",
-         "everything, on a laptop, with no download", "ships with the project", "", 32000, 1, 10.24, 0.1),
+         "everything, on a laptop, with no download", "GPL-3.0-or-later: ships with the project", "", 32000, 1, 10.24, 0.1),
     Card("mosaic", str(MOSAIC_FOLDER), "patches", "Athanor's mosaic of short sounds",
          "fusing at once: the original's shape out of the reference's own grains; real timbres, pieced together",
-         "ships with the project", "", 32000, 1, 10.24, 0.1),
+         "GPL-3.0-or-later: ships with the project", "", 32000, 1, 10.24, 0.1),
     Card("waveform", str(WAVEFORM_FOLDER), "stable_audio", "Athanor's own small waveform model",
          "fusing in stereo without a vocoder: tones below 2 kHz stay what they are; hardly follows words yet",
-         "ships with the project", "",
+         "GPL-3.0-or-later: ships with the project", "",
          32000, 2, 10.24, 0.1, window="cropped"),
     Card("stable-audio-open", "stabilityai/stable-audio-open-1.0", "stable_audio", "Stable Audio Open 1.0",
          "fusion (the paper's model); stereo 44.1 kHz", "Stability AI Community License: see its page for commercial use",

@@ -10,12 +10,11 @@ import argparse
 import importlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-
-import torch
+from typing import Any
 
 from server.errors import ModelUnavailable
 
@@ -25,19 +24,26 @@ TextFiles = Callable[[str, Sequence[str]], Path]
 
 @dataclass(frozen=True)
 class Published:
-    """A layout that can be converted: the module that does it, the class name in the index, and the layout it becomes."""
+    """A layout that can be converted: the module that does it, the class name in the index, the layout it becomes, and the
+    files of a repository that it is made of."""
 
     module: str
     pipeline: str
     layout: str
+    files: tuple[str, ...]
 
     def load(self) -> ModuleType:
         """The module, imported here: it brings torch's libraries with it."""
         return importlib.import_module(self.module)
 
 
-TANGO = Published("server.models.convert_tango", "TangoPipeline", "tango")
-STABLE_AUDIO_SMALL = Published("server.models.convert_stable_audio_small", "StableAudioSmallPipeline", "stable_audio_small")
+TANGO = Published("server.models.convert_tango", "TangoPipeline", "tango",
+                  ("pytorch_model_main.bin", "pytorch_model_vae.bin", "vae_config.json", "README.md"))
+STABLE_AUDIO_SMALL = Published("server.models.convert_stable_audio_small", "StableAudioSmallPipeline", "stable_audio_small",
+                               ("model_config.json", "model.safetensors", "README.md"))
+
+CONVERTED = {published.layout: published for published in (TANGO, STABLE_AUDIO_SMALL)}
+"""By the layout that they become."""
 
 
 def published_layout(folder: Path) -> Published | None:
@@ -71,9 +77,14 @@ def convert(folder: Path, out: Path, text_files: TextFiles) -> Path:
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ModelUnavailable(f"{folder} cannot be converted ({type(error).__name__}: {error}). Download its files again."
                                ) from error
+    _write(parts, published.pipeline, folder, out)
+    return out
+
+
+def _write(parts: Mapping[str, Any], pipeline: str, folder: Path, out: Path) -> None:
     unfinished = out.with_name(f"{out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    index: dict[str, object] = {"_class_name": published.pipeline}
+    index: dict[str, object] = {"_class_name": pipeline}
     for name, part in parts.items():
         part.save_pretrained(unfinished / name)
         index[name] = [type(part).__module__.split(".")[0], type(part).__name__]
@@ -81,7 +92,7 @@ def convert(folder: Path, out: Path, text_files: TextFiles) -> Path:
     if (folder / "README.md").is_file():
         shutil.copy(folder / "README.md", unfinished)  # its licence
     shutil.rmtree(out, ignore_errors=True)
-    return unfinished.rename(out)
+    unfinished.rename(out)
 
 
 def main() -> None:
@@ -95,8 +106,7 @@ def main() -> None:
     def text_files(name: str, patterns: Sequence[str]) -> Path:
         return arguments.text or arguments.published / name.rpartition("/")[2]
 
-    with torch.no_grad():
-        print(convert(arguments.published, arguments.folder, text_files))
+    print(convert(arguments.published, arguments.folder, text_files))
 
 
 if __name__ == "__main__":

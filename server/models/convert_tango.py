@@ -22,7 +22,6 @@ from server.models.foreign_weights import Names, State, filled, part, read_weigh
 
 MAIN, VAE, VAE_CONFIG, UNET_CONFIG = (
     "pytorch_model_main.bin", "pytorch_model_vae.bin", "vae_config.json", "diffusion_model_config.json")
-NEEDED = (MAIN, VAE, VAE_CONFIG)
 TEXT_MODEL = "google/flan-t5-large"
 TEXT_FILES = ("*.json", "*.model")  # the encoder's weights come with Tango, trained on
 UNET = {

@@ -8,7 +8,7 @@ did; otherwise the configured revision is downloaded, its safetensors and config
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,18 +16,21 @@ import torch
 from server.errors import InvalidOption, ModelUnavailable
 from server.models import audioldm, audioldm2, musicldm, patches, stable_audio, stable_audio_small, tango
 from server.models.base import Backbone
-from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, SHIPPED, Source, find, folder_revision, layout_of
+from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, SHIPPED, Card, Source, find, folder_revision, layout_of
+from server.models.convert import CONVERTED
+from server.models.folders import UNWANTED_FILES, missing_parts, wanted_files
+from server.models.licences import licence_of
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 WINDOWS = ("full", "cropped")
 _ADAPTERS = {
-    "stable_audio": (stable_audio.StableAudio, stable_audio.SUBFOLDERS),
-    "audioldm2": (audioldm2.AudioLDM2, audioldm2.SUBFOLDERS),
-    "audioldm": (audioldm.AudioLDM, audioldm.SUBFOLDERS),
-    "musicldm": (musicldm.MusicLDM, audioldm.SUBFOLDERS),
-    "tango": (tango.Tango, tango.SUBFOLDERS),
-    "stable_audio_small": (stable_audio_small.StableAudioSmall, stable_audio_small.SUBFOLDERS),
-    "patches": (patches.Patches, patches.SUBFOLDERS),
+    "stable_audio": stable_audio.StableAudio,
+    "audioldm2": audioldm2.AudioLDM2,
+    "audioldm": audioldm.AudioLDM,
+    "musicldm": musicldm.MusicLDM,
+    "tango": tango.Tango,
+    "stable_audio_small": stable_audio_small.StableAudioSmall,
+    "patches": patches.Patches,
 }
 
 
@@ -71,7 +74,7 @@ def load(
 
 def build(located: Located, *, device: torch.device, dtype: torch.dtype, window: str | None = None) -> Backbone:
     """The adapter of a located model. Raises InvalidOption for a window that it does not have, ModelUnavailable."""
-    adapter, _ = _ADAPTERS[located.layout]
+    adapter = _ADAPTERS[located.layout]
     options = {}
     if window is not None:
         if not located.layout.startswith("stable_audio") or window not in WINDOWS:
@@ -80,9 +83,11 @@ def build(located: Located, *, device: torch.device, dtype: torch.dtype, window:
                 "models of layout stable_audio alone."
             )
         options["window"] = window
-    return adapter(
+    backbone = adapter(
         located.folder, name=located.source.name, revision=located.revision, device=device, dtype=dtype, **options
     )
+    backbone.facts = replace(backbone.facts, licence=licence_of(located.source, located.folder))
+    return backbone
 
 
 def locate(source: Source) -> Located:
@@ -140,45 +145,40 @@ def _check_folder(source: Source, folder: Path) -> None:
 
 def _hub_folder(source: Source) -> Path:
     """The snapshot of a hub model, from the cache if it is complete there."""
+    card = _card(source)
+    if card is not None and card.layout in CONVERTED:
+        raise ModelUnavailable(f"{source.name} is published in files of its own layout, which are made into a model folder "
+                               f"once: run `athanor models get {source.name}`. Its licence: {card.licence}")
     hub = importlib.import_module("huggingface_hub")
     hub.logging.set_verbosity_error()
     revision = source.revision or DEFAULT_REVISION
     try:
         folder = Path(hub.snapshot_download(source.source, revision=revision, local_files_only=True))
-        if _is_complete(folder):
+        if (folder / "model_index.json").is_file() and not missing_parts(folder, layout_of(folder)):
             return folder
     except FileNotFoundError:
         pass  # nothing of it is here yet
     try:
         index = hub.hf_hub_download(source.source, "model_index.json", revision=revision)
-        _, subfolders = _ADAPTERS[layout_of(Path(index).parent)]
-        return Path(hub.snapshot_download(source.source, revision=revision, allow_patterns=_wanted(subfolders),
-                                          ignore_patterns=["*.fp16.*", "*.non_ema.*"]))
+        wanted = wanted_files(layout_of(Path(index).parent))
+        return Path(hub.snapshot_download(source.source, revision=revision, allow_patterns=wanted,
+                                          ignore_patterns=list(UNWANTED_FILES)))
     except (OSError, ValueError, hub.errors.EntryNotFoundError) as error:
         raise ModelUnavailable(_how_to_get(source, error)) from error
 
 
-def _wanted(subfolders: tuple[str, ...]) -> list[str]:
-    kinds = ("*.json", "*.safetensors", "*.txt", "*.model")
-    return ["model_index.json", *(f"{subfolder}/{kind}" for subfolder in subfolders for kind in kinds)]
-
-
-def _is_complete(folder: Path) -> bool:
-    if not (folder / "model_index.json").is_file():
-        return False
-    _, subfolders = _ADAPTERS[layout_of(folder)]
-    configs_only = {"scheduler", "tokenizer", "tokenizer_2"}
-    return all(any((folder / s).glob("*.json" if s in configs_only else "*.safetensors")) for s in subfolders)
+def _card(source: Source) -> Card | None:
+    return next((c for c in CATALOGUE.values() if c.source == source.source), None)
 
 
 def _how_to_get(source: Source, error: Exception) -> str:
-    card = next((c for c in CATALOGUE.values() if c.source == source.source), None)
+    card = _card(source)
     page = f"https://huggingface.co/{source.source}"
     licence = f" Its licence: {card.licence}." if card else ""
     gate = f" Accept the licence on {page} and log in with `hf auth login` first." if card and card.gated else ""
     cause = type(error.__cause__ or error).__name__
     return (
         f"The model {source.name!r} ({source.source}) is not on this machine and the hub did not give it ({cause}).{gate} "
-        f"With a connection, run `hf download {source.source}`; without one, copy a folder downloaded elsewhere and name "
-        f"it in place of the model, or in models.toml.{licence} Its page: {page}"
+        f"With a connection, run `athanor models get {source.name}`; without one, copy a folder downloaded elsewhere and "
+        f"give it a name with `athanor models add FOLDER`.{licence} Its page: {page}"
     )

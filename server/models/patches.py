@@ -38,7 +38,6 @@ from server.models.mel_backbone import MelBackbone, mel_parts_around
 from server.sampling.levels import Level
 
 LAYOUT = "patches"
-SUBFOLDERS = ("bank",)
 RARE = 1e-3
 """Classes that a prompt makes less likely than the likeliest by this factor take no part: what is left is quick."""
 FUSION = FusionWindow(-9.0, 15.0, -3.0)

@@ -25,7 +25,6 @@ from server.models.prediction import PredictingBackbone, token_ids
 from server.sampling.levels import Levels, levels_from_edm_sigmas, log_linear_edm_sigmas
 
 LAYOUT = "stable_audio"
-SUBFOLDERS = ("transformer", "vae", "scheduler", "text_encoder", "tokenizer", "projection_model")
 N_TEXT_TOKENS = 128  # where a tokenizer does not say
 Window = Literal["full", "cropped"]
 

@@ -28,7 +28,6 @@ from server.models.stable_audio import StableAudio, Window
 from server.sampling.levels import Level, Levels
 
 LAYOUT = "stable_audio_small"
-SUBFOLDERS = ("transformer", "vae", "text_encoder", "tokenizer", "projection_model")
 CLEANEST_LOG_SNR, NOISIEST_LOG_SNR = 2.0, -6.0  # of the published schedule, as log((1 - t) / t)
 
 

@@ -21,7 +21,6 @@ from server.models.mel_backbone import MelPredictor, load_mel_parts
 from server.models.prediction import pad_tokens, token_ids
 
 LAYOUT = "tango"
-SUBFOLDERS = ("unet", "vae", "vocoder", "scheduler", "text_encoder", "tokenizer")
 MAX_TOKENS = 512
 SCHEDULE = {  # of Stable Diffusion 2.1, whose repository the published configs name and the hub no longer has
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",

@@ -3,17 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import torch
@@ -21,60 +15,7 @@ import torch
 from server.errors import InvalidOption, ModelUnavailable
 from server.models.catalogue import Source
 from server.models.loading import choose_device, choose_dtype, load, locate
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@contextmanager
-def hub(folder: Path, repository: str) -> Iterator[tuple[str, list[str]]]:
-    """A hub on the loopback that serves `folder` as `repository` at its one commit: as much of the protocol as a download
-    needs. Gives the address and the list of files asked for."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.answer(with_body=False)
-
-        def do_GET(self) -> None:
-            self.answer(with_body=True)
-
-        def answer(self, with_body: bool) -> None:
-            if self.path.startswith(f"/api/models/{repository}"):
-                files = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
-                tree = [{"type": "file", "path": f, "size": size, "oid": COMMIT} for f, size in files.items()]
-                info = {"id": repository, "sha": COMMIT, "siblings": [{"rfilename": f} for f in files]}
-                return self.send(200, json.dumps(tree if "/tree/" in self.path else info).encode(), with_body)
-            name = self.path.partition("?")[0].removeprefix(f"/{repository}/resolve/").partition("/")[2]
-            if not (folder / name).is_file():
-                return self.send(404, b"", with_body)
-            if with_body:
-                asked.append(name)
-            self.send(200, (folder / name).read_bytes(), with_body)
-
-        def send(self, status: int, body: bytes, with_body: bool) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
-            if status == 404:
-                self.send_header("X-Error-Code", "EntryNotFound")
-            self.end_headers()
-            if with_body:
-                self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
+from tests.server.fake_hub import COMMIT, hub
 
 # In a process of its own, because the hub library reads its environment when it is imported.
 LOCATE = """
@@ -103,7 +44,7 @@ def test_offline_a_hub_model_that_is_not_here_says_what_to_do(tmp_path):
     error = locate_elsewhere("stable-audio-open", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
     assert (error["code"], error["retryable"]) == ("model_unavailable", False)
     for part in ("not on this machine", "https://huggingface.co/stabilityai/stable-audio-open-1.0", "Accept the licence",
-                 "hf download stabilityai/stable-audio-open-1.0", "models.toml", "Stability AI Community License"):
+                 "athanor models get stable-audio-open", "athanor models add", "Stability AI Community License"):
         assert part in error["message"]
 
 
