@@ -37,6 +37,8 @@ REGION = (41, 15)
 """(bins, frames) over which it is asked how much of the mixture the stems claim."""
 ROLL_OFF = 0.95
 """Of the model's band: above that, resampling has begun to take something away."""
+SEGMENT_S = 30.0
+"""What is cut at a time: a long clip's powers would fill the memory. Segments overlap by all that a sample depends on."""
 _SILENT = 1e-12
 
 
@@ -62,16 +64,29 @@ def split(mixture: Clip, generated: Sequence[Clip], seen: Clip, bandwidth_hz: fl
         seen: the mixture as the model gives it back, in the same shape, rate and level.
         bandwidth_hz: highest frequency of what the model makes.
     """
-    n_fft = window_length(mixture.sample_rate)
-    of_stems = torch.stack([power(clip.samples, n_fft) for clip in generated])
-    shares = masks(of_stems, power(seen.samples, n_fft))
-    highest = mixture.sample_rate / 2
-    edge_hz = bandwidth_hz * ROLL_OFF if bandwidth_hz < highest else None
-    if edge_hz is not None:
-        shares = continued(shares, power(seen.samples, n_fft), edge_hz / highest)
-    spectrum = _spectrum(mixture.samples, n_fft)
-    stems = tuple(Clip(_sound(share * spectrum, n_fft, mixture.n_samples), mixture.sample_rate) for share in shares)
+    n_fft, n = window_length(mixture.sample_rate), mixture.n_samples
+    edge_hz = bandwidth_hz * ROLL_OFF if bandwidth_hz < mixture.sample_rate / 2 else None
+    edge = None if edge_hz is None else 2.0 * edge_hz / mixture.sample_rate
+    hop = n_fft // OVERLAP
+    reach, step = hop * (OVERLAP + REGION[1] // 2 + 1), hop * max(round(SEGMENT_S * mixture.sample_rate / hop), 1)
+    made = np.empty((len(generated), *mixture.samples.shape), np.float32)
+    for start in range(0, n, step):
+        first, last = max(start - reach, 0), min(start + step + reach, n)
+        segments = [clip.samples[:, first:last] for clip in (mixture, seen, *generated)]
+        made[..., start : start + step] = _cut(segments, n_fft, edge)[..., start - first : start - first + step]
+    stems = tuple(Clip(samples, mixture.sample_rate) for samples in made)
     return Split(stems, rest(mixture, stems), edge_hz)
+
+
+def _cut(segments: Sequence[np.ndarray], n_fft: int, edge: float | None) -> np.ndarray:
+    """Stems [stems, channels, time] of one segment: of the mixture, of what is seen of it, and of each stem generated."""
+    mixture, seen, *generated = segments
+    shown = power(seen, n_fft)
+    shares = masks(torch.stack([power(samples, n_fft) for samples in generated]), shown)
+    if edge is not None:
+        shares = continued(shares, shown, edge)
+    spectrum = _spectrum(mixture, n_fft)
+    return np.stack([_sound(share * spectrum, n_fft, mixture.shape[1]) for share in shares])
 
 
 def masks(stems: Tensor, seen: Tensor) -> Tensor:

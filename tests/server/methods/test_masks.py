@@ -91,6 +91,15 @@ def test_above_the_model_s_band_the_masks_of_the_octave_below_go_on():
     assert masks.split(mixture, [mixture], mixture, 4000).continued_above_hz == pytest.approx(3800)
 
 
+def test_a_long_clip_is_cut_in_segments_as_if_it_were_whole(noise_clip, monkeypatch):
+    clips = [noise_clip(3.01, 8000, 2, seed=k) for k in range(4)]
+    whole = masks.split(clips[0], clips[1:3], clips[3], 3000)
+    monkeypatch.setattr(masks, "SEGMENT_S", 0.7)
+    parts = masks.split(clips[0], clips[1:3], clips[3], 3000)
+    for one, other in zip(whole.stems, parts.stems, strict=True):
+        np.testing.assert_allclose(other.samples, one.samples, atol=1e-6)
+
+
 def test_amount_is_the_highlight():
     mixture, stem = tone(400), tone(700)
     np.testing.assert_allclose(masks.highlighted(mixture, stem, 0.25).samples,
