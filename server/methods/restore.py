@@ -61,7 +61,7 @@ RECIPES = {
     "declip": Recipe(1.0, 0.2, 0.0),
 }
 DSG_SHARE = 0.1
-POLISH = 150
+POLISH = 200
 """Griffin-Lim iterations on the given magnitudes at the end, from the model's phases and from the first guess; the nearer
 one is kept."""
 

@@ -5,7 +5,7 @@ A clipped run is a few milliseconds of known sign and least size between samples
 waveform says nothing there, since its phases are its own. What it can say is which bands are loud at a moment. So the
 classical consistent declipper (hard thresholds in the STFT, then the known samples put back, the threshold falling)
 decides, and the model's magnitude weighs a coefficient's claim to be among the kept ones. That weight is worth little
-(below 0.5 dB on the held-out clips it was chosen by); sparsity and consistency do the rest.
+(0.4 dB on average of six damaged clips, between -0.6 and 0.9); sparsity and consistency do the rest.
 """
 
 from __future__ import annotations
