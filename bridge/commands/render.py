@@ -67,7 +67,8 @@ def _metavar(name: str, field: FieldInfo) -> str:
     if many := repeats(field):
         return {"text": "TEXT", "span": "START:END"}[many]
     choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, (str, int))]
-    return "|".join(choice for choice in choices if choice) or {"prompt": "TEXT", "name": "NAME"}.get(name, "N")
+    words = {"prompt": "TEXT", "from": "TEXT", "name": "NAME"}
+    return "|".join(choice for choice in choices if choice) or words.get(name, "N")
 
 
 def _add_bridge_options(command: argparse.ArgumentParser) -> None:

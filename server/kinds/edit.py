@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from server.kinds.base import InputSpec, Kind, ModelOptions, Prompt, ResultSpec, Spans, Texts, empty_is_none
+from server.kinds.base import InputSpec, Kind, ModelOptions, Prompt, ResultSpec, Seed, Spans, Texts, empty_is_none
 from server.kinds.generate import Weight
 
 MOST_TARGETS = 16
@@ -50,6 +50,9 @@ class _EditOptions(ModelOptions):
     order: FewOrders = Field(1, description="Order of the step, 1 (the paper) or 2; ddim is of order 1.")
     schedule: Literal["even", "model"] = Field(
         "even", description="even spaces the steps evenly in SNR; model takes the model's own steps, as the paper does."
+    )
+    seed: Seed = Field(
+        None, description="Random seed, 0 to 2147483647; unset, the clip's own, so that all its edits share an inversion."
     )
     raw_level: bool = Field(False, description="Leave the level as the model made it; off, it matches the clip's.")
 
