@@ -45,7 +45,7 @@ def get(name: str, home: Path, tell: Tell) -> Path:
     entry = card.name if card else _name_from(source.source.rpartition("/")[2])
     folder = model_folder(home, entry)
     check_entry(home, entry, model_folder(Path(), entry))
-    published = CONVERTED.get(card.layout) if card else None
+    published = CONVERTED[card.layout] if card and card.published else None
     if published:
         commit = _get_published(source, published, folder, tell)
     else:

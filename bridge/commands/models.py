@@ -98,7 +98,9 @@ def _loaded(model: dict[str, Any]) -> str:
 
 def _here(model: dict[str, Any]) -> str:
     if model["revision"] is None:
-        return "no; fetched on first use"
+        get = f"`athanor models get {model['name']}`"
+        published = model["card"] and model["card"]["published"]
+        return f"no; {get} fetches it" if published else f"no; fetched on first use, or before by {get}"
     return f"yes, loaded: {_loaded(model)}" if model["resident"] else "yes"
 
 

@@ -54,7 +54,8 @@ class Card:
     """What a person wants to know before choosing a model.
 
     memory_gb: all weights in float32, in GB; sample_rate in Hz; max_s: longest clip of one pass, seconds; gated: the
-    licence must be accepted on the hub before the files can be had; window: as in `Source`, where not the adapter's own.
+    licence must be accepted on the hub before the files can be had; published: in files that are no model folder, of which
+    `athanor models get` makes one; window: as in `Source`, where not the adapter's own.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Card:
     max_s: float
     memory_gb: float
     gated: bool = False
+    published: bool = False
     window: str | None = None
 
 
@@ -116,13 +118,13 @@ CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
     Card("musicldm", "ucsd-reach/musicldm", "musicldm", "MusicLDM", "restoration of music", _CC_BY_NC_SA,
          "https://huggingface.co/ucsd-reach/musicldm", 16000, 1, 10.24, 1.7),
     Card("tango", "declare-lab/tango", "tango", "Tango", "separation", _CC_BY_NC_SA,
-         "https://huggingface.co/declare-lab/tango", 16000, 1, 10.24, 5.3),
+         "https://huggingface.co/declare-lab/tango", 16000, 1, 10.24, 5.3, published=True),
     Card("tango2", "declare-lab/tango2", "tango", "Tango 2", "separation; follows longer prompts", _CC_BY_NC_SA,
-         "https://huggingface.co/declare-lab/tango2", 16000, 1, 10.24, 5.3),
+         "https://huggingface.co/declare-lab/tango2", 16000, 1, 10.24, 5.3, published=True),
     Card("stable-audio-open-small", "stabilityai/stable-audio-open-small", "stable_audio_small", "Stable Audio Open Small",
          "generating in eight steps, and nothing else; stereo 44.1 kHz",
          "Stability AI Community License: see its page for commercial use",
-         "https://huggingface.co/stabilityai/stable-audio-open-small", 44100, 2, 11.88, 2.4, gated=True),
+         "https://huggingface.co/stabilityai/stable-audio-open-small", 44100, 2, 11.89, 2.4, gated=True, published=True),
 )}
 
 

@@ -17,7 +17,6 @@ from server.errors import InvalidOption, ModelUnavailable
 from server.models import audioldm, audioldm2, musicldm, patches, stable_audio, stable_audio_small, tango
 from server.models.base import Backbone
 from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, SHIPPED, Card, Source, find, folder_revision, layout_of
-from server.models.convert import CONVERTED
 from server.models.folders import UNWANTED_FILES, missing_parts, wanted_files
 from server.models.licences import licence_of
 
@@ -146,7 +145,7 @@ def _check_folder(source: Source, folder: Path) -> None:
 def _hub_folder(source: Source) -> Path:
     """The snapshot of a hub model, from the cache if it is complete there."""
     card = _card(source)
-    if card is not None and card.layout in CONVERTED:
+    if card is not None and card.published:
         raise ModelUnavailable(f"{source.name} is published in files of its own layout, which are made into a model folder "
                                f"once: run `athanor models get {source.name}`. Its licence: {card.licence}")
     hub = importlib.import_module("huggingface_hub")

@@ -50,7 +50,8 @@ def test_another_model_tells_what_the_catalogue_knows(models):
     _, shown, _ = models("stable-audio-open")
     assert "44100 Hz, stereo, in windows of 47.55 s" in shown
     assert "https://huggingface.co/stabilityai" in shown
-    assert "no; fetched on first use" in shown
+    assert "no; fetched on first use, or before by `athanor models get stable-audio-open`" in shown
+    assert "no; `athanor models get tango` fetches it" in models("tango")[1]
     assert "words:    any" in shown
 
 

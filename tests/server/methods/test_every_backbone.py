@@ -67,6 +67,7 @@ def test_every_kind_renders_or_refuses(kind, layout, tiny_backbone, tmp_path: Pa
         assert all(name in refused.value.message for name in (kind.name, *able(kind.name)))
         return
     outputs = run(kind.name, clips, options, context)
+    assert all(output.provenance["backbone"]["licence"] == backbone.facts.licence for output in outputs if output.clip)
     sounds = [output.clip for output in outputs if output.clip is not None]
     assert sounds and all(np.isfinite(sound.samples).all() for sound in sounds)
     if kind.name not in ("generate", "learn"):

@@ -19,6 +19,7 @@ from server.models.catalogue import (
     revision_of,
     sources,
 )
+from server.models.convert import CONVERTED
 
 
 def test_reading_the_catalogue_imports_no_torch():
@@ -29,6 +30,7 @@ def test_reading_the_catalogue_imports_no_torch():
 def test_every_card_is_whole():
     for name, card in CATALOGUE.items():
         assert card.name == name and card.layout in LAYOUT_OF_PIPELINE.values() and card.licence and card.used_for
+        assert card.published == (card.layout in CONVERTED)
 
 
 def test_known_names_hub_ids_and_folders(tmp_path):
