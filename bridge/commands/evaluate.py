@@ -36,7 +36,8 @@ def add(commands: argparse._SubParsersAction) -> None:
                          help="the embedded model's corpus; the judge learns from a part of it")
     command.add_argument("--data", metavar="SET",
                          help="mixtures to separate, in place of the offline ones: musdb18:ROOT, ave:AUDIO:INDEX.csv, "
-                              "music:AUDIO:INDEX.csv or rendered:FOLDER, as published")
+                              "music:AUDIO:INDEX.csv or rendered:FOLDER, as published; or music_like or events, of the "
+                              "held-out sounds")
     command.add_argument("--embedding", metavar="CLAP",
                          help="measure separation with CLAP: zerosep, editing, a hub id or a folder (what ships)")
     command.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("evaluation"),

@@ -58,7 +58,7 @@ class Bench:
         held_out: sounds that no model was trained on, or None.
         corpus: the embedded model's corpus with its splits train, judge and test, or None.
         seed: everything random follows from it.
-        data: mixtures of a published set in the place of the offline one, as `datasets.opened` reads it, or "".
+        data: which mixtures take the place of the usual ones, as `datasets.opened` reads it, or "".
         hearing: the embedding that likenesses, Frechet distances and distances of features are in.
         report: called with (done, total, what) as a part goes on; may raise to stop it.
     """

@@ -90,7 +90,7 @@ def _mixtures(bench: Bench, plan: Plan) -> list[Mixture]:
     rate = min(bench.backbone.facts.sample_rate, 32000)
     try:
         if bench.data:
-            found = opened(bench.data, seconds=plan.seconds, sample_rate=rate, seed=bench.seed)
+            found = opened(bench.data, bench.held_out, seconds=plan.seconds, sample_rate=rate, seed=bench.seed)
             return list(islice(found, plan.mixtures))
         return instrument_mixtures(bench.need_held_out(), bench.seed, instruments=plan.instruments, seconds=plan.seconds,
                                    per_pair=-(-plan.mixtures // pairs), sample_rate=rate)[: plan.mixtures]

@@ -8,7 +8,7 @@ from the seed alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -132,8 +132,3 @@ def _notes(held_out: HeldOut, played: Instrument, sample_rate: int) -> list[np.n
 def _whole(sound: Sound, seconds: float, sample_rate: int) -> np.ndarray:
     samples = filled(sound.clip(sample_rate).samples[0], round(seconds * sample_rate), sample_rate)
     return samples[None].astype(np.float64)
-
-
-def labels(mixtures: Sequence[Mixture]) -> Mapping[str, str]:
-    """Class of every label that occurs, in order of appearance."""
-    return {label: kind for mixture in mixtures for label, kind in mixture.classes.items()}

@@ -10,6 +10,7 @@ from server.audio import Clip, write_clip
 from server.errors import InvalidOption
 from server.measure.datasets.musdb18 import STEMS
 from server.measure.datasets.opened import opened
+from server.measure.held_out import HeldOut, Sound
 
 ASKED = {"seconds": 0.5, "sample_rate": 4000, "seed": 1}
 
@@ -29,6 +30,19 @@ def test_a_set_by_its_word(root: Path) -> None:
     (song,), (pair,) = (list(opened(said, **ASKED)) for said in (f"musdb18:{root}/musdb", f"rendered:{root}/pairs"))
     assert song.clip.samples.shape == song.stems["bass"].samples.shape == pair.stems["cello"].samples.shape == (1, 2000)
     assert list(opened(f"musdb18:{root}/musdb:test", **ASKED))[0].name == song.name
+
+
+def test_offline_sets_are_made_of_the_held_out_sounds(root: Path) -> None:
+    sounds = []
+    for name in ("rain", "flute"):
+        write_clip(root / f"{name}.wav", Clip(np.random.default_rng(0).normal(size=(1, 4000)), 4000))
+        sounds.append(Sound(root / f"{name}.wav", name, "mine", "CC0-1.0", "", name, 4000))
+    found = list(opened("events", HeldOut(tuple(sounds)), **ASKED))
+    assert len(found) == 90 and set(found[0].classes.values()) == {"rain", "flute"}
+    with pytest.raises(InvalidOption, match="no organ of 4000 Hz"):
+        opened("music_like", HeldOut(tuple(sounds)), **ASKED)
+    with pytest.raises(InvalidOption, match="say `--held-out DIR`"):
+        opened("events", **ASKED)
 
 
 def test_loaders_say_what_they_miss(root: Path) -> None:
