@@ -121,12 +121,13 @@ def findings(figures: dict) -> list[Finding]:
     """Two rows of the table of aims: the paper's two statements."""
     n, snr_db = figures["table"]["clips"], figures["table"]["snr_db"]
     spread = [float(np.mean(row)) for row in figures["entropy"]]
+    low = int(np.argmin(spread))
     return [Finding(f"posterior eigenvalues, {n} clips", "alike from clip to clip (no figure in the paper)",
                     f"deviation {np.mean(figures['differ_db']):.1f} dB on average, over a range of "
                     f"{_range_db(figures):.0f} dB from level to level", None),
             Finding(f"entropy of the components in time, {n} clips (editing fig. 11)", "falls as the noise falls",
-                    f"{spread[0]:.2f} at {snr_db[0]:.0f} dB, {spread[-1]:.2f} at {snr_db[-1]:.0f} dB",
-                    spread[-1] < spread[0])]
+                    f"{spread[0]:.2f} at {snr_db[0]:.0f} dB, lowest {spread[low]:.2f} at {snr_db[low]:.0f} dB, "
+                    f"{spread[-1]:.2f} at {snr_db[-1]:.0f} dB", 0 < low and spread[-1] < spread[0])]
 
 
 def _range_db(figures: dict) -> float:
