@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -55,7 +56,8 @@ def test_every_shipped_preset_holds_against_its_kind(name):
         assert preset.chain and not preset.options
     else:
         kind = KINDS[preset.kind]
-        said = {name: "a sound" for name, field in kind.options.model_fields.items() if field.is_required()}
+        said = {name: get_args(field.annotation)[0] if get_origin(field.annotation) is Literal else "a sound"
+                for name, field in kind.options.model_fields.items() if field.is_required()}
         parsed = kind.parse(said | preset.options)  # what a person says anew each time, then what the preset says
         for key in preset.options:
             assert key in parsed.model_fields_set
