@@ -4,8 +4,8 @@
 Held-out clips are moved along their three strongest directions and along random ones, all injected with the same norm
 at every level: how far have the latents moved at the end? A direction that the model holds possible is taken up and
 carried on; a random one is noise, which it removes. Then random directions are made stronger until they change as much,
-and both sets of varied clips are held against other held-out sounds by a Frechet distance in `timbre-1` (the paper's CLAP
-does not ship): at equal change, which still sounds like sound?
+and both sets of varied clips are held against other held-out sounds by a Frechet distance (in the embedding of the bench):
+at equal change, which still sounds like sound?
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch import Tensor
 
 from server.audio import Clip
 from server.kinds import parse_options
-from server.measure import timbre
 from server.measure.bench import Bench, Finding
 from server.measure.eigenvalues import drawn
+from server.measure.embedding import embed
 from server.measure.fad import frechet_distance, halves
 from server.measure.held_out import Sound
 from server.methods.count import Counter
@@ -68,21 +68,21 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
         bench.report(number, len(sounds), sound.class_name)
         row, ours, theirs = _clip(bench, plan, sound)
         rows.append(row)
-        found += ours
-        random += theirs
+        found.append(ours)
+        random.append(theirs)
     chosen = {sound.path for sound in sounds}
     others = [sound for sound in drawn(held_out, plan.others + plan.clips, bench.seed + 1) if sound.path not in chosen]
-    real = np.stack([timbre.embed(_cut(bench, sound, plan)) for sound in others])
-    frechet = {"embedding": timbre.NAME, "found": round(frechet_distance(np.stack(found), real), 4),
-               "random": round(frechet_distance(np.stack(random), real), 4), "halves": round(halves(real), 4),
-               "clips": len(found), "against": len(real)}
+    real = embed(bench.hearing, (_cut(bench, sound, plan) for sound in others))
+    frechet = {"embedding": bench.hearing.name, "found": round(frechet_distance(np.concatenate(found), real), 4),
+               "random": round(frechet_distance(np.concatenate(random), real), 4), "halves": round(halves(real), 4),
+               "clips": sum(map(len, found)), "against": len(real)}
     ratios = [np.mean(row["found"]) / np.mean(row["random"]) for row in rows]
     return {"ratio": round(float(np.median(ratios)), 3), "ratio_first": round(float(np.median(
                 [row["found"][0] / np.mean(row["random"]) for row in rows])), 3),
             "more": sum(bool(ratio > 1.0) for ratio in ratios), "frechet": frechet, "plan": asdict(plan), "clips": rows}
 
 
-def _clip(bench: Bench, plan: Plan, sound: Sound) -> tuple[dict, list[np.ndarray], list[np.ndarray]]:
+def _clip(bench: Bench, plan: Plan, sound: Sound) -> tuple[dict, np.ndarray, np.ndarray]:
     """One clip's changes, and the embeddings of its variations along found and along random directions."""
     vary, trajectory, directions, moved = _prepared(bench, plan, _cut(bench, sound, plan))
     pairs = [Move(f"{i}{sign}", tuple(sign * plan.gamma * float(k == i) for k in range(N)))
@@ -98,7 +98,7 @@ def _clip(bench: Bench, plan: Plan, sound: Sound) -> tuple[dict, list[np.ndarray
     matched = _moved(vary, stronger, noise, trajectory, moved)
     row = {"clip": f"{sound.class_name}: {sound.path.name}", "found": [round(c, 4) for c in by_direction],
            "random": [round(c, 4) for c in theirs], "matched": [round(c, 4) for c in _changes(matched, trajectory)]}
-    return row, _embedded(vary, ours), _embedded(vary, matched)
+    return row, _embedded(bench, vary, ours), _embedded(bench, vary, matched)
 
 
 def _prepared(bench: Bench, plan: Plan, clip: Clip) -> tuple[Vary, Trajectory, Directions, tuple[int, ...]]:
@@ -144,8 +144,8 @@ def _changes(latents: Tensor, trajectory: Trajectory) -> list[float]:
     return ((latents - own).flatten(1).norm(dim=1) / own.norm()).tolist()
 
 
-def _embedded(vary: Vary, latents: Tensor) -> list[np.ndarray]:
-    return [timbre.embed(heard(x[None], vary.clip, vary.backbone, (), raw_level=True)) for x in latents]
+def _embedded(bench: Bench, vary: Vary, latents: Tensor) -> np.ndarray:
+    return embed(bench.hearing, (heard(x[None], vary.clip, vary.backbone, (), raw_level=True) for x in latents))
 
 
 def _cut(bench: Bench, sound: Sound, plan: Plan) -> Clip:
