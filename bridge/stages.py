@@ -15,6 +15,7 @@ from typing import Any
 
 from bridge.journal import Entry
 from bridge.placement import Origin, SourceClip, checksum, decide_start, make_folder, place, record_path, result_stem
+from bridge.remarks import words_of
 from bridge.request import RenderRequest
 from plugin_host import Chain, run_chain
 from server.audio import read_bext, read_clip, write_clip
@@ -24,6 +25,7 @@ from server.kinds import find_kind
 AUDIO = "audio/wav"
 PALETTE_ROLE = "adapter"
 ENDINGS = {"application/x-safetensors": ".safetensors", "application/json": ".json", "image/png": ".png"}
+_MOST_WORDS = 40  # characters of a stem's or a target's words in a file name
 _LEFT_BEHIND_S = 7 * 86400.0
 OnPlugin = Callable[[int, int, str], None]
 
@@ -72,7 +74,7 @@ def put_in_place(entry: Entry, reference: dict[str, Any], finished: Path, name: 
     Raises:
         StorageError: the folder cannot be written.
     """
-    request, source = entry.request, entry.source or {}
+    request, source, words = entry.request, entry.source or {}, words_of(reference["provenance"])
     clip = read_clip(finished, name=f"the result {finished.name}")
     clips = tuple(SourceClip.model_validate(fields) for fields in source.get("clips", ()))
     rate = clips[0].sample_rate if clips else clip.sample_rate
@@ -80,9 +82,10 @@ def put_in_place(entry: Entry, reference: dict[str, Any], finished: Path, name: 
         job_id=entry.job_id, request_id=request.request_id, kind=request.kind,
         created=datetime.fromtimestamp(entry.created).astimezone(),
         start=decide_start(request.requested_start(rate), source.get("bext_samples"), rate),
-        description=str(request.options.get("prompt", "")), sources=clips, history=source.get("history", ""),
+        description=words or str(request.options.get("prompt", "")), sources=clips, history=source.get("history", ""),
     )
-    path = request.out / f"{_stem(entry, name)}.wav"
+    short = words[:_MOST_WORDS].strip()
+    path = request.out / f"{_stem(entry, f'{name}_{short}' if short else name)}.wav"
     placement = place(clip, path, reference["role"], origin, _provenance(entry, reference))
     return {"file": str(path), "record": str(record_path(path)), "placement": placement.model_dump(mode="json")}
 

@@ -135,6 +135,7 @@ async def _render(request: RenderRequest, output: Output) -> int:
 def _tell(entry: Entry, output: Output) -> int:
     from bridge.cli import FAILED, INTERRUPTED, OK
     from bridge.journal import Stage
+    from bridge.remarks import in_words
     from bridge.stages import PALETTE_ROLE, data_results
 
     if entry.stage is Stage.CANCELLED:
@@ -167,21 +168,3 @@ def _tell(entry: Entry, output: Output) -> int:
                    f"\"{entry.request.options['prompt']}\"")
     output.event("done", job=entry.job_id, results=len(entry.placed))
     return OK
-
-
-def in_words(provenance: dict[str, Any]) -> str:
-    """What a person wants to know of how a result was made, in one line."""
-    parts = []
-    if isinstance(provenance.get("to"), str):
-        parts.append(f"to {provenance['to']!r}, from {provenance['snr_db']:.1f} dB on")
-    elif "snr_db" in provenance:
-        parts.append(f"original steps in at {provenance['snr_db']:.1f} dB")
-    if "likeness" in provenance:
-        near = provenance["likeness"]
-        parts.append(f"likeness to original {near['original']:.2f}, to reference {near['reference']:.2f}"
-                     if "reference" in near else f"likeness to original {near['original']:.2f}")
-    if not provenance.get("balance", {}).get("crossing", True):
-        parts.append("no point where both are equally near: this is the nearest to it")
-    if "seed" in provenance:
-        parts.append(f"seed {provenance['seed']}")
-    return "; ".join(parts)

@@ -27,8 +27,10 @@ def test_the_command_in_the_page_prints_it():
 def test_every_kind_has_an_address_with_its_inputs_and_options():
     for kind in KINDS.values():
         route = ROUTES[f"{PREFIX}/render/{kind.name}"]
-        assert [argument.name for argument in route.arguments] == ["request", *(spec.role for spec in kind.inputs)]
-        assert {option.name for option in route.options} >= set(kind.options.model_fields)
+        placed = [spec.role for spec in kind.inputs if not spec.flag]
+        named = {spec.role for spec in kind.inputs if spec.flag}
+        assert [argument.name for argument in route.arguments] == ["request", *placed]
+        assert {option.name for option in route.options} >= set(kind.options.model_fields) | named
 
 
 def test_option_names_of_a_render_are_unique():

@@ -143,6 +143,15 @@ def test_a_result_lies_at_the_right_sample_with_everything_said(journal, root, t
     assert Path(placed["file"]).name == f"original+reference-fused_1-{entry.job_id[:8]}.wav"
 
 
+def test_a_file_is_called_by_the_words_that_tell_it_from_the_others(journal, root, tmp_path):
+    stem = reference("stem_2") | {"provenance": {"stem": f"dog barking / {'far ' * 20}"}}
+    entry = rendered(journal, request(root, tmp_path / "out"), [stem], tmp_path)
+    placed = stages.put_in_place(entry, stem, root / "original.wav", "stem_2")
+    assert Path(placed["file"]).name == (
+        f"original+reference-stem_2_dog_barking_far_far_far_far_far_far_fa-{entry.job_id[:8]}.wav")
+    assert read_bext(placed["file"]).description.startswith("dog barking / far")
+
+
 def test_a_result_without_clips_counts_in_its_own_rate(journal, tmp_path):
     write_clip(tmp_path / "made.wav", Clip(np.full((1, 1600), 0.1), 16000))
     asked = RenderRequest(client="pd", request_id="r", origin="o", kind="generate", options={"prompt": "rain / wind"},
