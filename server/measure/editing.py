@@ -170,7 +170,7 @@ def _leakage(leaks: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 
 def _guidance(bench: Bench, plan: Plan) -> str:
     asked = plan.options.get("guidance_target")
-    return f"{asked:g}" if asked is not None else f"unset (the model's own is {bench.backbone.facts.guidance:g})"
+    return str(asked) if asked is not None else f"unset (the model's own is {bench.backbone.facts.guidance:g})"
 
 
 def findings(figures: dict) -> list[Finding]:

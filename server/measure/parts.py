@@ -75,7 +75,7 @@ PARTS: Mapping[str, Part] = {
                         _alike("clips", "seconds", "restore"), of_paper=True),
     "editing": Part(editing, "Editing by words",
                     {"plan": editing.Plan(edits=2, strengths=(0.4, 0.8), seconds=1.0, selected=1, options={"steps": 8}),
-                     "judge": _HASTY_JUDGE}, {"clips": "edits", "seconds": "seconds"}, of_paper=True),
+                     "judge": _HASTY_JUDGE}, {"clips": "edits", "seconds": "seconds", "edit": "options"}, of_paper=True),
     "uncertainty": Part(eigenvalues, "Uncertainty (editing paper, figure 11)",
                         {"plan": eigenvalues.Plan(clips=1, seconds=1.0, snr_db=(-10.0, 10.0))}, _alike("clips", "seconds"),
                         of_paper=True),
