@@ -35,6 +35,7 @@ NULL_SHARE = 0.25
 SNR_FLOOR, SNR_CAP = 0.2, 5.0
 """Weight of |x0 - x0hat|^2 is the SNR within these."""
 CLEANEST_DB = 12.0
+RECALL_STEPS = 50
 _WARM_UP = 10
 _LEVELS = 200
 
@@ -139,7 +140,7 @@ def _tenths(losses: Tensor) -> list[float]:
 
 def _recall(backbone: Backbone, fitted: Fitted, options: LearnOptions, seed: int, context: Context) -> Clip:
     """The learned prompt, sampled from noise at the clip's length."""
-    asked = GenerateOptions(prompt=options.prompt, guidance=1.0, steps=50)
+    asked = GenerateOptions(prompt=options.prompt, guidance=1.0, steps=RECALL_STEPS)
     latents = sample(backbone, options.prompt, asked, fitted.n_samples, KeyedNoise(seed), context)
     with torch.no_grad():
         return unfit(backbone.decode(latents, fitted.n_samples), fitted, backbone)

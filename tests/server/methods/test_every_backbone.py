@@ -40,10 +40,11 @@ def clip(seed: int) -> Clip:
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch) -> None:
-    """The directions of a random network do not settle: a few rounds show as much as fifty."""
+    """The directions of a random network do not settle, nor does it learn: a few rounds show as much as fifty."""
     from server.sampling.directions import principal_components
 
     monkeypatch.setitem(principal_components.__kwdefaults__, "max_iterations", 2)
+    monkeypatch.setattr("server.methods.learn.RECALL_STEPS", 3)
 
 
 def asked(kind: Kind) -> tuple[dict[str, Clip], object]:

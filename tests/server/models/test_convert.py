@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 
 from server.errors import ModelUnavailable
 from server.models.convert import convert, published_layout
+from server.models.convert_tango import UNET
 from server.models.loading import load
+from server.models.stable_audio_small import NormedTransformer
 from tests.server.models import published
 
 MAKE = {"tango": published.tango, "stable_audio_small": published.stable_audio_small}
@@ -76,3 +79,15 @@ def test_the_larger_model_of_that_layout_is_refused(tmp_path):
     (files / "model_config.json").write_text(json.dumps(config))
     with pytest.raises(ModelUnavailable, match="trained for 'v'.*Take Stable Audio Open 1.0 in the diffusers layout"):
         convert(files, tmp_path / "out", beside(files))
+
+
+def test_the_sizes_are_those_of_the_published_models():
+    """Parameters counted on no memory: 865.9 M of Tango's network, 340.9 M of stable-audio-open-small's."""
+    with torch.device("meta"):
+        tango = UNet2DConditionModel(**UNET)
+        small = NormedTransformer(
+            sample_size=256, in_channels=64, out_channels=64, num_layers=16, attention_head_dim=128, num_attention_heads=8,
+            num_key_value_attention_heads=8, cross_attention_dim=1024, cross_attention_input_dim=768,
+            global_states_input_dim=768)
+    counts = [sum(p.numel() for p in network.parameters()) / 1e6 for network in (tango, small)]
+    assert counts == pytest.approx([865.9, 340.9], abs=0.1)
