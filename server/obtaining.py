@@ -20,7 +20,8 @@ from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, Source, find, l
 from server.models.convert import CONVERTED, Published, convert, published_layout
 from server.models.folders import UNWANTED_FILES, check_model, wanted_files
 from server.models.hub_files import Repository, fetch, look
-from server.models.licences import licence_of, write_origin
+from server.models.licences import licence_of
+from server.models.origin import write_origin
 from server.models.own_models import check_entry, check_name, model_folder, write_entry
 from server.telling import Eta, Tell, told
 

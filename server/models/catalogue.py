@@ -26,6 +26,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from server.errors import InvalidOption, ModelUnavailable
+from server.models.origin import origin_of
 
 LAYOUT_OF_PIPELINE = {
     "StableAudioPipeline": "stable_audio",
@@ -199,8 +200,11 @@ def folder_revision(folder: Path) -> str:
     """Fingerprint of a model folder: SHA-256 over the names, sizes and contents of its configs, tokenizers and weights.
 
     A folder that names another as its `base` takes in that one's. Reads every byte once per process (about a second
-    per GB) and again only after a file changed in size or time.
+    per GB) and again only after a file changed in size or time. Of a folder that was fetched from the hub and is as it
+    came, the commit, without reading it.
     """
+    if origin := origin_of(folder):
+        return origin.revision
     folders = [folder, folder / base] if (base := _base(folder)) else [folder]
     files = [p for one in folders for p in sorted(one.rglob("*")) if p.is_file() and p.suffix in _WEIGHT_FILES]
     return _fingerprint(folder, tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in files))

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Under which licence a model's weights are: as the catalogue says, else as the folder's own README does. No torch.
-
-A folder that was fetched from the hub keeps in `origin.json` which repository and commit it is of.
-"""
+"""Under which licence a model's weights are: as the catalogue says, else as the folder's own README does. No torch."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 from server.models.catalogue import CATALOGUE, Source
+from server.models.origin import origin_of
 
 UNKNOWN = "unknown"
-ORIGIN = "origin.json"
 _LINE = re.compile(r"^license(_name)?:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
 
 
@@ -21,20 +17,9 @@ def licence_of(source: Source, folder: Path) -> str:
     """The licence in words, "unknown" where nobody says: of the catalogue's card of that folder or hub repository, or of
     the repository that the folder was fetched from; else of its README."""
     known = {card.source: card.licence for card in CATALOGUE.values()}
-    return known.get(source.source) or known.get(origin_of(folder) or "") or licence_in(folder / "README.md")
-
-
-def origin_of(folder: Path) -> str | None:
-    """The hub repository that a folder was fetched from, where it says so."""
-    try:
-        return str(json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["repository"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def write_origin(folder: Path, repository: str, revision: str) -> None:
-    """Keep which hub repository and commit a folder is of."""
-    (folder / ORIGIN).write_text(json.dumps({"repository": repository, "revision": revision}) + "\n", encoding="utf-8")
+    origin = origin_of(folder)
+    return (known.get(source.source) or (known.get(origin.repository) if origin else None)
+            or licence_in(folder / "README.md"))
 
 
 def licence_in(readme: Path) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from huggingface_hub import constants
 
 from server.errors import InvalidInput, InvalidOption, ModelUnavailable, StorageError
-from server.models.catalogue import find
+from server.models.catalogue import find, revision_of
 from server.models.licences import licence_in, licence_of
 from server.models.loading import load, locate
 from server.obtaining import add, get
@@ -79,8 +78,7 @@ def test_a_model_is_fetched_with_its_size_shown_and_answers_to_its_name(tmp_path
                                  "licence": LICENCE}]
     backbone = load("audioldm", device="cpu", home=tmp_path / "home")
     assert (backbone.facts.name, backbone.facts.licence) == ("audioldm", LICENCE)
-    origin = json.loads((folder / "origin.json").read_text())
-    assert origin == {"repository": "cvssp/audioldm-s-full-v2", "revision": COMMIT}
+    assert backbone.facts.revision == revision_of(find("audioldm", tmp_path / "home")) == COMMIT
     asked = len(served.asked)
     assert get("audioldm", tmp_path / "home", tell) == folder and len(served.asked) == asked
 
