@@ -25,7 +25,7 @@ from torch import Tensor
 from server.audio import Clip
 from server.kinds import parse_options
 from server.measure.studio import Studio
-from server.methods.restore import Repair, prepare, sample
+from server.methods.repair import Repair, prepare, sample
 from server.models.base import Backbone
 from server.models.loading import load
 from server.sampling.posterior import Pull, loss_and_gradient, room_at

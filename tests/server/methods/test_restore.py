@@ -60,6 +60,20 @@ def test_what_is_known_stays_as_it_was(context, noise_clip):
     assert declipped.provenance["clip_level"] == pytest.approx(0.1)
 
 
+def test_of_a_long_clip_only_what_is_around_the_gaps_is_rendered(context, backbone, noise_clip):
+    clip = noise_clip(seconds=30.0)
+    clip.samples[:, 80000:] = 0.0
+    (output,) = restore(context, clip, "inpaint", gap=("2:2.2", "12:12.5", "26:27"))
+    assert output.provenance["stretches_s"] == [[0.0, 5.2], [9.0, 15.5]]
+    assert output.provenance["network_evaluations"] == backbone.evaluations
+    assert output.provenance["options"]["gap"] == [[2.0, 2.2], [12.0, 12.5], [26.0, 27.0]]
+    made = output.clip.samples
+    inside = np.zeros(clip.n_samples, bool)
+    inside[8000:8800] = inside[48000:50000] = True
+    np.testing.assert_array_equal(made[:, ~inside], clip.samples[:, ~inside])
+    assert (made[:, inside] != clip.samples[:, inside]).mean() > 0.99
+
+
 def test_a_cutoff_is_found_where_none_is_given(context, noise_clip):
     clip = noise_clip(seconds=2.0)
     narrow = replace(clip, samples=filtered(clip.samples, low_pass(900.0, 1000.0, 4000)))
