@@ -13,7 +13,7 @@ from server.methods.soft_mask import analysed, window_samples
 
 _DROP_DB = 50.0  # under the loudest bin's average level, nothing counts as sound
 _QUIET_SHARE = 0.1
-_SMOOTH_HZ = 500.0
+_SPREAD, _LEAST_HZ = 2.0**1.5, 250.0
 _AT_LEVEL = 0.999
 _LEAST_RUN = 3
 
@@ -67,14 +67,20 @@ def noise_power(clip: Clip) -> Tensor:
     """Power of the clip's steady noise in every STFT bin, [channels, bins, 1], as `soft_mask.powers` counts it.
 
     Of each bin the level that a tenth of its frames stay below: of Gaussian noise, whose power is distributed
-    exponentially, that is -ln 0.9 of its mean. A median over 500 Hz leaves out tones that never pause. A clip that
-    never falls silent is taken to be noisier than it is, at most by what its quietest tenth holds.
+    exponentially, that is -ln 0.9 of its mean. Then the median over an octave and a half to each side: noise is spread
+    wide, and tones and sounds that never pause are less so. It is taken of a spectrum that has been tilted by 3 dB an
+    octave, halfway between white noise and rumble. A clip that never falls silent is still taken to be noisier than it
+    is, and a hum of single tones is not found.
     """
-    size = window_samples(clip.sample_rate)
     quiet = inner_power(clip).quantile(_QUIET_SHARE, dim=-1) / -np.log(1 - _QUIET_SHARE)
-    half = max(1, round(_SMOOTH_HZ / (clip.sample_rate / size) / 2))
-    padded = torch.nn.functional.pad(quiet[:, None], (half, half), mode="reflect")[:, 0]
-    return padded.unfold(-1, 2 * half + 1, 1).median(dim=-1).values[..., None]
+    n_bins, bin_hz = quiet.shape[-1], clip.sample_rate / window_samples(clip.sample_rate)
+    tilt = (torch.arange(n_bins) + _LEAST_HZ / bin_hz).sqrt()
+    level = []
+    for k in range(n_bins):
+        low, high = k / _SPREAD - _LEAST_HZ / bin_hz, k * _SPREAD + _LEAST_HZ / bin_hz
+        near = slice(max(0, int(low)), min(n_bins, int(high) + 1))
+        level.append((quiet[:, near] * tilt[near]).median(dim=-1).values / tilt[k])
+    return torch.stack(level, dim=-1)[..., None]
 
 
 def per_sample(noise: Tensor, sample_rate: int) -> Tensor:
