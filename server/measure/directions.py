@@ -10,7 +10,7 @@ at equal change, which still sounds like sound?
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -36,6 +36,8 @@ from server.sampling.invert import Trajectory
 from server.sampling.noise import KeyedNoise
 
 N = 3  # principal components, as in the paper
+_ROUNDS, _NEAR = 4, 0.05
+"""How often random directions are rendered to change as much as found ones, and how near is near enough."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,35 @@ def _clip(bench: Bench, plan: Plan, sound: Sound) -> tuple[dict, np.ndarray, np.
     noise = _random(directions, plan.random, bench.seed)
     singles = [_single(k, plan.random, plan.gamma) for k in range(plan.random)]
     theirs = _changes(_moved(vary, singles, noise, trajectory, moved), trajectory)
-    target = float(np.mean(change))
-    stronger = [_single(k, plan.random, plan.gamma * target / theirs[k]) for k in range(plan.matched)]
-    matched = _moved(vary, stronger, noise, trajectory, moved)
+
+    def stronger(gammas: Sequence[float]) -> Tensor:
+        return _moved(vary, [_single(k, plan.random, gamma) for k, gamma in enumerate(gammas)], noise, trajectory, moved)
+
+    matched = _matched(stronger, trajectory, plan.gamma, theirs[: plan.matched], float(np.mean(change)))
     row = {"clip": f"{sound.class_name}: {sound.path.name}", "found": [round(c, 4) for c in by_direction],
            "random": [round(c, 4) for c in theirs], "matched": [round(c, 4) for c in _changes(matched, trajectory)]}
     return row, _embedded(bench, vary, ours), _embedded(bench, vary, matched)
+
+
+def _matched(render: Callable[[Sequence[float]], Tensor], trajectory: Trajectory, gamma: float, changes: Sequence[float],
+             target: float) -> Tensor:
+    """Latents that have changed by about `target`, from directions that change by `changes` at `gamma`.
+
+    The change does not grow evenly with gamma, so each is corrected by the power law through its last two points.
+    """
+    before = [(gamma, change) for change in changes]
+    gammas = [gamma * target / change for change in changes]
+    for left in reversed(range(_ROUNDS)):
+        latents = render(gammas)
+        now = list(zip(gammas, _changes(latents, trajectory), strict=True))
+        if left == 0 or max(abs(change / target - 1.0) for _, change in now) < _NEAR:
+            break
+        powers = [np.log(c2 / c1) / np.log(g2 / g1) if g1 != g2 else 1.0
+                  for (g1, c1), (g2, c2) in zip(before, now, strict=True)]
+        gammas = [float(g * (target / c) ** (1.0 / np.clip(power, 0.3, 3.0)))
+                  for (g, c), power in zip(now, powers, strict=True)]
+        before = now
+    return latents
 
 
 def _prepared(bench: Bench, plan: Plan, clip: Clip) -> tuple[Vary, Trajectory, Directions, tuple[int, ...]]:
