@@ -54,7 +54,8 @@ class VaryOptions(ModelOptions):
         "broader changes, higher finer ones."
     )
     per_step: bool = Field(
-        False, description="Find directions at every step of the range anew: a larger change, and more to compute."
+        False, description="Find directions at every step of the range anew, the paper's second way: from broad to fine on "
+        "the way, and more to compute."
     )
     range: Stretch = Field(
         None, description="SNR in dB between which the clip is moved, LOW:HIGH; unset, from -20 to the end, and with "
