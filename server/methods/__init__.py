@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from server.audio import Clip
 from server.errors import InvalidOption
 from server.methods.context import Context, Output, Progress
-from server.models.catalogue import able
+from server.models.catalogue import CATALOGUE, METHODS_OF_LAYOUT, able
 
 if TYPE_CHECKING:
     from server.models.base import Backbone
@@ -35,18 +35,17 @@ def run(kind: str, clips: Mapping[str, Clip], options: Any, context: Context) ->
         context.on_step(progress)
 
     def backbone(name: str) -> Backbone:
-        from server.models.windowed import windowed  # torch comes with the first model
-
+        if name in CATALOGUE:  # before it is fetched and loaded in vain
+            _require(kind, name, METHODS_OF_LAYOUT.get(CATALOGUE[name].layout))
         loaded = context.backbone(name)
-        _require(kind, loaded)
-        return windowed(loaded, context.free_memory, lambda: context.on_step(shown))
+        _require(kind, loaded.facts.name, loaded.facts.methods)
+        return loaded
 
-    return import_module(f"server.methods.{kind}").run(clips, options, replace(context, backbone=backbone, on_step=on_step))
+    return import_module(f"server.methods.{kind}").run(clips, options, replace(context, backbone=backbone))
 
 
-def _require(kind: str, backbone: Backbone) -> None:
-    facts = backbone.facts
-    if facts.methods is not None and kind not in facts.methods:
-        only = " and ".join(sorted(facts.methods))
-        raise InvalidOption(f"{kind} cannot use {facts.name}, which was made for {only} alone. Backbones that can: "
-                            f"{', '.join(able(kind))}.")
+def _require(kind: str, name: str, methods: frozenset[str] | None) -> None:
+    """Raise InvalidOption unless `kind` is one of `methods`, where these are all that the backbone can be used for."""
+    if methods is not None and kind not in methods:
+        raise InvalidOption(f"{kind} cannot use {name}, which was made for {' and '.join(sorted(methods))} alone. "
+                            f"Backbones that can: {', '.join(able(kind))}.")
