@@ -35,13 +35,15 @@ def run(kind: str, clips: Mapping[str, Clip], options: Any, context: Context) ->
         context.on_step(progress)
 
     def backbone(name: str) -> Backbone:
+        from server.models.windowed import windowed  # torch comes with the first model
+
         if name in CATALOGUE:  # before it is fetched and loaded in vain
             _require(kind, name, METHODS_OF_LAYOUT.get(CATALOGUE[name].layout))
         loaded = context.backbone(name)
         _require(kind, loaded.facts.name, loaded.facts.methods)
-        return loaded
+        return windowed(loaded, context.free_memory, lambda: context.on_step(shown))
 
-    return import_module(f"server.methods.{kind}").run(clips, options, replace(context, backbone=backbone))
+    return import_module(f"server.methods.{kind}").run(clips, options, replace(context, backbone=backbone, on_step=on_step))
 
 
 def _require(kind: str, name: str, methods: frozenset[str] | None) -> None:

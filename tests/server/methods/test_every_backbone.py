@@ -19,7 +19,6 @@ from server.methods import run
 from server.methods.context import Context
 from server.models import tiny
 from server.models.catalogue import METHODS_OF_LAYOUT, able
-from server.models.windowed import windowed
 
 RATE, SECONDS = 22050, 0.5
 OPTIONS = {
@@ -57,7 +56,7 @@ def asked(kind: Kind) -> tuple[dict[str, Clip], object]:
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_renders_or_refuses(kind, layout, tiny_backbone, tmp_path: Path):
     cropped = {"window": "cropped"} if layout.startswith("stable_audio") else {}
-    backbone = windowed(tiny_backbone(layout, **cropped))
+    backbone = tiny_backbone(layout, **cropped)
     clips, options = asked(kind)
     digests = {role: str(i) * 64 for i, role in enumerate(clips)}
     context = Context("a job", digests, tmp_path, lambda name: backbone, lambda progress: None)
