@@ -44,6 +44,7 @@ from server.sampling.solve import State, solve
 PICTURE = "original_autoencoder_inverted.png"
 PROMPT, GUIDANCE = "An airplane takes off.", 7.0  # figure 2's prompt, and its pipeline's usual weight
 LETTERS = {"clean": "a", "forward": "b", "noisy": "c"}
+SMALL_WAY = 0.25
 _AS_GOOD = 0.02  # nat
 
 
@@ -67,8 +68,13 @@ class Subject:
     x0: Tensor
     best: Clip
 
-    def compared(self, made: Clip) -> dict[str, float]:
-        """A rebuilt clip against the round trip: cosine in `timbre-1`, log-mel distance (nat), LSD (DiffMusic's)."""
+    def compared(self, made: Clip) -> dict[str, float | None]:
+        """A rebuilt clip against the round trip: cosine in `timbre-1`, log-mel distance (nat), LSD with a floor of 1e-5.
+
+        None where latents that grew without bound have become no sound at all.
+        """
+        if not np.isfinite(made.samples).all():
+            return {"likeness": None, "nat": None, "lsd": None}
         a, b = (fold_mono(clip).samples[0] for clip in (made, self.best))
         return {"likeness": timbre.similarity(made, self.best),
                 "nat": float(log_mel_distance(a, b, made.sample_rate)), "lsd": float(lsd(a, b, floor=1e-5))}
@@ -93,8 +99,8 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
             bench.report(number * len(panels) + place, len(sounds) * len(panels), f"{name} of {subject.title}")
             found[name].append(panel(bench, plan, subject))
         clips.append(subject.title)
-        pairs += _shown(subject, found["blur"][-1].pop("clip"))
-    draw(bench.folder / PICTURE, pairs)
+        pairs += _pictures(subject, found["blur"][-1].pop("clip"))
+    draw(bench.folder / PICTURE, pairs, columns=4)
     return {"clips": clips, "plan": asdict(plan), **{name: _mean(rows) for name, rows in found.items()}}
 
 
@@ -126,7 +132,7 @@ def _rebuilt(bench: Bench, plan: Plan, subject: Subject, snr_db: Sequence[float]
         yield output.clip
 
 
-def _curve(bench: Bench, plan: Plan, subject: Subject, **options: Any) -> dict[str, list[float]]:
+def _curve(bench: Bench, plan: Plan, subject: Subject, **options: Any) -> dict[str, list[float | None]]:
     compared = [subject.compared(clip) for clip in _rebuilt(bench, plan, subject, plan.snr_db, **options)]
     return {name: [one[name] for one in compared] for name in compared[0]}
 
@@ -178,17 +184,19 @@ def _retraced(bench: Bench, plan: Plan, subject: Subject) -> dict:
     return {solver: asdict(retrace(subject.x0, e, levels, solver)) for solver in ("sde", "ode")}
 
 
-def _shown(subject: Subject, made: Clip) -> list[Pair]:
+def _pictures(subject: Subject, made: Clip) -> list[Pair]:
     return [Pair(subject.title, subject.fitted.source, "through the autoencoder", subject.best),
             Pair("", None, "stepped in at -8.7 dB, null prompt", made)]
 
 
 def _mean(rows: Sequence[Any]) -> Any:
-    """Means over the clips, whatever the rows are made of; lists place by place."""
+    """Means over the clips, whatever the rows are made of; lists place by place. None where a clip has none."""
     if isinstance(rows[0], dict):
         return {name: _mean([row[name] for row in rows]) for name in rows[0]}
     if isinstance(rows[0], list):
         return [_mean(list(column)) for column in zip(*rows, strict=True)]
+    if None in rows:
+        return None
     value = float(np.mean(rows))
     return round(value, 4) if abs(value) > 1e-2 else float(f"{value:.3g}")
 
@@ -196,18 +204,18 @@ def _mean(rows: Sequence[Any]) -> Any:
 def findings(figures: dict) -> list[Finding]:
     """One row for each thing that the paper says of its figures."""
     n = f"{len(figures['clips'])} clips"
-    nat = {mode: float(np.mean(curve["nat"])) for mode, curve in figures["variants"].items()}
+    nat, orders = ({key: _over_levels(curve) for key, curve in figures[panel].items()} for panel in ("variants", "orders"))
     starts = {name: one["likeness"] for name, one in figures["starts"].items()}
-    orders = {order: float(np.mean(curve["nat"])) for order, curve in figures["orders"].items()}
+    way = {name: (starts[name] - starts["scratch"]) / (1 - starts["scratch"]) for name in ("inverted", "audio_to_audio")}
     falls = [bool(np.all(np.diff(curve["nat"]) < _AS_GOOD)) for curve in figures["orders"].values()]
     blur, error = figures["blur"], max(one["error"] for one in figures["retraced"].values())
     return [
         Finding(f"fusion fig. 1, inversion variants, {n}", "(a) nearest to the original, before (b) and (c)",
-                ", ".join(f"({letter}) {nat[mode]:.2f}" for mode, letter in LETTERS.items()) + " nat",
+                ", ".join(f"({letter}) {_shown(nat[mode])}" for mode, letter in LETTERS.items()) + " nat",
                 nat["clean"] == min(nat[mode] for mode in LETTERS)),
-        Finding(f"fusion fig. 2, initial latents, {n}", "inverted and audio-to-audio hardly nearer than scratch (0.1)",
-                ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in starts.items()),
-                max(starts.values()) - starts["scratch"] < 0.1),
+        Finding(f"fusion fig. 2, initial latents, {n}", f"under {SMALL_WAY:.0%} of the way from a sample to the original",
+                ", ".join(f"{name.replace('_', ' ')} {value:.0%}" for name, value in way.items()),
+                max(way.values()) < SMALL_WAY),
         Finding("fusion fig. B.1, noise maps retrace the inversion", "relative error under 1e-3", f"{error:.1e}",
                 error < 1e-3),
         Finding(f"fusion fig. C.1, cleaner level, more of the original, {n}", "in all three orders",
@@ -221,6 +229,15 @@ def findings(figures: dict) -> list[Finding]:
     ]
 
 
+def _over_levels(curve: Mapping[str, Sequence[float | None]]) -> float:
+    """Mean distance over the levels; infinite where a clip became no sound."""
+    return float("inf") if None in curve["nat"] else float(np.mean(curve["nat"]))
+
+
+def _shown(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "no sound"
+
+
 def lines(figures: dict) -> list[str]:
     """Tables of the panels."""
     levels = figures["plan"]["snr_db"]
@@ -230,7 +247,8 @@ def lines(figures: dict) -> list[str]:
     for panel, name in (("variants", "{}"), ("orders", "clean, order {}")):
         for key, curve in figures[panel].items():
             letter = f" ({LETTERS[key]})" if key in LETTERS else ""
-            cells = [f"{nat:.2f} ({likeness:.2f})" for nat, likeness in zip(curve["nat"], curve["likeness"], strict=True)]
+            pairs = zip(curve["nat"], curve["likeness"], strict=True)
+            cells = ["no sound" if nat is None else f"{nat:.2f} ({likeness:.2f})" for nat, likeness in pairs]
             made.append(f"| {name.format(key)}{letter} | " + " | ".join(cells) + " |")
     made += ["", f"Sampled with the prompt \"{PROMPT}\" and guidance {GUIDANCE:g}, held against the original:", "",
              "| start | cosine | nat | LSD |", "|---|---|---|---|"]

@@ -39,12 +39,13 @@ def test_every_panel_has_its_means(measured):
 def test_means_are_taken_place_by_place():
     rows = [{"a": [1.0, 2.0], "b": {"c": 0.0}}, {"a": [3.0, 4.0], "b": {"c": 1.0}}]
     assert fusion_figures._mean(rows) == {"a": [2.0, 3.0], "b": {"c": 0.5}}
+    assert fusion_figures._mean([[1.0, 2.0], [None, 4.0]]) == [None, 3.0]
 
 
 def test_orderings_are_judged_as_the_paper_states_them(measured):
     figures, _, _ = measured
     good = figures | {
-        "variants": {mode: {"nat": [value]} for mode, value in {"clean": 1, "forward": 2, "noisy": 3}.items()},
+        "variants": {mode: {"nat": [value]} for mode, value in {"clean": 1, "forward": 2, "noisy": None}.items()},
         "starts": {name: {"likeness": value} for name, value in
                    {"scratch": 0.3, "inverted": 0.35, "audio_to_audio": 0.32}.items()},
         "orders": {"1": {"nat": [2, 1]}, "2": {"nat": [2, 1]}, "3": {"nat": [3, 2]}},
