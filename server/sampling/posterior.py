@@ -71,25 +71,20 @@ class Pull:
 
 @dataclass(frozen=True)
 class Irs:
-    """Iterative refinement sampling: the estimate is corrected, and with it the noise that remains (eq. 4 to 6).
-
-    repeats: gradient steps on the estimate at each level; the paper takes one.
-    """
+    """Iterative refinement sampling: the estimate is corrected, and with it the noise that remains (eq. 4 to 6)."""
 
     loss: Loss
     pull: Pull
     noise: NoiseSource
     solver: Solver = "ode"
     order: int = 1
-    repeats: int = 1
 
     def __call__(self, denoise: Denoise, state: State, levels: Levels) -> State:
         level = levels.at(state.index)
         with torch.no_grad():
             x0 = denoise(state.x, level)
-        for _ in range(self.repeats):
-            loss, gradient = loss_and_gradient(self.loss, x0)
-            x0 = x0 - self.pull.along(gradient, loss, room_at(level))
+        loss, gradient = loss_and_gradient(self.loss, x0)
+        x0 = x0 - self.pull.along(gradient, loss, room_at(level))
         return advance(state, x0, levels, noise=self.noise, solver=self.solver, order=self.order)
 
 
