@@ -207,7 +207,7 @@ def findings(figures: dict) -> list[Finding]:
     nat, orders = ({key: _over_levels(curve) for key, curve in figures[panel].items()} for panel in ("variants", "orders"))
     starts = {name: one["likeness"] for name, one in figures["starts"].items()}
     way = {name: (starts[name] - starts["scratch"]) / (1 - starts["scratch"]) for name in ("inverted", "audio_to_audio")}
-    falls = [bool(np.all(np.diff(curve["nat"]) < _AS_GOOD)) for curve in figures["orders"].values()]
+    falls = [bool(np.all(np.diff(np.array(curve["nat"], float)) < _AS_GOOD)) for curve in figures["orders"].values()]
     blur, error = figures["blur"], max(one["error"] for one in figures["retraced"].values())
     return [
         Finding(f"fusion fig. 1, inversion variants, {n}", "(a) nearest to the original, before (b) and (c)",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,12 @@ def test_what_cannot_be_measured_says_why(bench: Bench) -> None:
 def test_silence_is_no_stem_that_moved(mixture):
     silent = Clip(np.zeros_like(mixture.clip.samples), RATE)
     assert separation._moved(mixture, [silent, silent]) == [False, False]
+
+
+def test_another_set_takes_the_place_of_the_usual_one(bench: Bench) -> None:
+    plan = Plan(mixtures=2, seconds=0.5, instruments=THREE)
+    asked = dataclasses.replace(bench, data="events")
+    found = separation._mixtures(asked, plan)
+    assert [mixture.name.split(":")[0] for mixture in found] == ["1", "2"] and found[0].clip.n_samples == 8000
+    with pytest.raises(NotMeasured, match="write musdb18:ROOT"):
+        separation._mixtures(dataclasses.replace(bench, data="fma:here"), plan)
