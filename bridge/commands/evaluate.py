@@ -16,11 +16,12 @@ PAPERS: tuple[str, ...] = ("fusion_figures", "separation", "restoration", "editi
 ABOUT = {"pairs": ("fusion_window", "rating_sheet"), "levels": ("fusion_window",), "clips": ("learn_gap", *PAPERS[:-1]),
          "seconds": ("fusion_window", "learn_gap", *PAPERS), "fuse": ("fusion_window",),
          "learned_fusions": ("fusion_window",), "learn": ("learn_gap", "fusion_window"), "restore": ("restoration",),
-         "edit": ("editing",)}
+         "edit": ("editing",), "separate": ("separation",)}
 # What an evaluation says itself to the jobs that it runs.
 TAKEN = {"fuse": ("snr_db", "at_step", "sweep", "balance", "seed", "backbone", "adapter"),
          "learn": ("prompt", "name", "replace", "seed", "backbone"),
          "restore": ("gap", "cutoff_hz", "rt60", "clip_level", "stem", "seed", "backbone"),
+         "separate": ("stem", "stems", "residual", "amount", "guidance", "seed", "backbone"),
          "edit": ("to", "from", "strength", "snr_db", "select", "pull_back", "method", "backbone")}
 
 
@@ -67,6 +68,8 @@ def _add_sizes(command: argparse.ArgumentParser) -> None:
                               "algorithm=irs vmc=true steps=20`")
     command.add_argument("--edit", nargs="+", default=[], metavar="NAME=VALUE",
                          help="options of edit, where recordings are edited; as in `--edit guidance_target=5 steps=100`")
+    command.add_argument("--separate", nargs="+", default=[], metavar="NAME=VALUE",
+                         help="options of separate, where mixtures are taken apart; as in `--separate steps=25 passes=2`")
     command.add_argument("--learned-fusions", type=_whole(0, 200), metavar="N",
                          help="fuse so many pairs once more with the reference learned first (0)")
 
@@ -131,6 +134,7 @@ def _check(arguments: argparse.Namespace) -> None:
     _check_job("learn", arguments.learn, "full=true learn_steps=800")
     _check_job("restore", arguments.restore, "algorithm=irs steps=20")
     _check_job("edit", arguments.edit, "guidance_target=5 steps=100")
+    _check_job("separate", arguments.separate, "steps=25 passes=2")
 
 
 def _check_job(kind: str, pairs: Sequence[str], example: str) -> None:

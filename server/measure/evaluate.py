@@ -27,7 +27,7 @@ from server.models.loading import load
 from server.telling import Eta, Tell, told
 
 FIGURES, REPORT = "figures.json", "report.md"
-KINDS = ("fuse", "learn", "restore", "edit")  # jobs whose options can be given
+KINDS = ("fuse", "learn", "restore", "edit", "separate")  # jobs whose options can be given
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ PARTS: Mapping[str, Part] = {
                            of_paper=True),
     "separation": Part(separation, "Separation (ZeroSep)",
                        {"plan": separation.Plan(mixtures=2, compared=1, seconds=2.0, options={"steps": 8})},
-                       {"clips": "mixtures", "seconds": "seconds"}, of_paper=True),
+                       {"clips": "mixtures", "seconds": "seconds", "separate": "options"}, of_paper=True),
     "restoration": Part(restoration, "Restoration (DiffMusic)",
                         {"plan": restoration.Plan(clips=2, seconds=1.5, restore={"steps": 6, "algorithm": "irs"})},
                         _alike("clips", "seconds", "restore"), of_paper=True),

@@ -34,6 +34,7 @@ def test_the_command_names_the_parts_that_there_are():
     (["--fuse", "snr_db=-6"], "an evaluation says snr_db itself"),
     (["--restore", "algorithm"], "--restore algorithm=irs steps=20"),
     (["--restore", "gap=0:1"], "an evaluation says gap itself"),
+    (["--separate", "stem=a cello"], "an evaluation says stem itself"),
     (["--edit", "method=ddim"], "an evaluation says method itself"),
     (["--parts", "speed", "--levels", "4"], "--levels is about fusion_window, which --parts leaves out"),
 ])
