@@ -22,6 +22,8 @@ from server.sampling.noise import KeyedNoise
 
 _N_FFT, _HOP = 1024, 256  # of a clip's own magnitudes
 _ROUGH_ITERATIONS = 32
+LONGEST_GUESS_S = 1.0
+"""Of a room that is guessed from the clip: what dies away more slowly is more often a sound of its own than a room."""
 _WITHOUT_STRENGTH = ("inpaint", "phase_retrieval", "separate")
 
 
@@ -76,8 +78,9 @@ def known(clips: Mapping[str, Clip], files: Mapping[str, Path], options: Restore
     if task == "phase_retrieval":
         return Known(magnitude=_magnitude(clip, files))
     if task == "dereverb":
-        recorded = clips.get("room")
-        return Known(rt60_s=None if recorded else options.rt60 or room.estimate_rt60(clip), room=recorded)
+        if "room" in clips:
+            return Known(room=clips["room"])
+        return Known(rt60_s=options.rt60 or min(room.estimate_rt60(clip), LONGEST_GUESS_S))
     return Known()
 
 

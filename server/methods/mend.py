@@ -43,11 +43,12 @@ def dried(clip: Clip, made: Clip, response: np.ndarray, rt60_s: float) -> Clip:
 
     The model's: what it made, and what a room like `response` [n] adds to that behind the direct sound. The clip's own:
     what was there LATE_S before, fallen as the room lets it fall, is reverberation now (Lebart, Boucher and Denbigh
-    2001), and what is left of the clip's power without it is dry.
+    2001), as far as it was not direct sound; what is left of the clip's power without it is dry.
     """
     wet = reverberated(made, response)
     tail = soft_mask.powers(replace(made, samples=wet.samples - made.samples * response[0]))
-    late = _late(soft_mask.powers(clip), clip.sample_rate, rt60_s)
+    diffuse = 1.0 - float(np.square(response[0]) / np.square(response).sum())
+    late = diffuse * _late(soft_mask.powers(clip), clip.sample_rate, rt60_s)
     left = (soft_mask.analysed(clip).abs().square() - late).clamp(min=0.0)
     return soft_mask.share(clip, (soft_mask.powers(made) * left).sqrt(), (tail * late).sqrt())
 
