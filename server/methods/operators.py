@@ -103,5 +103,6 @@ def _convolution(audio: Tensor, kernel: Tensor, start: int) -> Tensor:
     """`audio` [..., time] through `kernel` [n] by FFT, from sample `start` on, as long as it was; float32."""
     n = audio.shape[-1]
     size = 1 << math.ceil(math.log2(n + len(kernel)))
-    product = torch.fft.rfft(audio, size) * torch.fft.rfft(kernel.to(audio), size)
+    # Cast before moving: some devices have no float64 at all.
+    product = torch.fft.rfft(audio, size) * torch.fft.rfft(kernel.to(audio.dtype).to(audio.device), size)
     return torch.fft.irfft(product, size)[..., start : start + n]
