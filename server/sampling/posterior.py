@@ -18,7 +18,7 @@ here, with r = sqrt(n) sigma_s/sigma_t as printed. irs is printed as it is meant
 
 A fixed g depends on scale and size of the measurement. `normalised` needs no tuning for that: it goes `rate` times as far
 as the gradient says that L becomes 0 (Polyak's step, L/|grad|^2 grad), but at most `radius` deviations of what is still
-open at this level, min(1, sigma/alpha) a coefficient.
+open at this level, min(1, sigma/alpha) for each coefficient that the measurement depends on.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Pull:
             return self.rate * gradient
         grouped = gradient.reshape(len(loss), -1)
         squared = grouped.square().sum(1).clamp(min=_STEEP)
-        longest = self.radius * room * math.sqrt(grouped.shape[1])
+        # A model may denoise a whole window around a short clip: what the measurement does not hear, has no part in this.
+        longest = self.radius * room * (grouped != 0).sum(1).sqrt()
         factor = torch.minimum(self.rate * loss.detach() / squared, longest / squared.sqrt())
         return (grouped * factor[:, None]).reshape(gradient.shape)
 
