@@ -88,7 +88,8 @@ def _known(options: RestoreOptions, shown: Fitted, sample_rate: int) -> Tensor:
 def _low_pass(cutoff_hz: float, sample_rate: int) -> Operator:
     if cutoff_hz >= 0.95 * sample_rate / 2:
         return operators.nothing
-    kernel = consistency.low_pass(0.95 * cutoff_hz, cutoff_hz, sample_rate)
+    # It ends below the cutoff: what the clip's own filter did at its edge is not known.
+    kernel = consistency.low_pass(0.85 * cutoff_hz, 0.95 * cutoff_hz, sample_rate)
     return operators.low_passed(torch.from_numpy(kernel))
 
 

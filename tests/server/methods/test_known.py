@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from server.audio import Clip
+from server.errors import InvalidInput
+from server.kinds import parse_options
+from server.methods.known import LONGEST_GUESS_S, Known, gap_frames, known, roughly_mended
+from server.methods.room import parametric, reverberated
+
+
+def parse(**options):
+    return parse_options("restore", options)
+
+
+def test_frames_in_and_beside_a_gap_are_not_known():
+    assert gap_frames([(1000, 1200)], 1000, 10.0, 15).tolist() == [1.0] * 9 + [0.0] * 4 + [1.0] * 2
+    assert gap_frames([(0, 100)], 1000, 10.0, 4).tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert gap_frames([(950, 1010)], 1000, 10.0, 15).tolist() == [1.0] * 8 + [0.0] * 4 + [1.0] * 3
+
+
+def test_a_room_is_recorded_told_or_guessed():
+    rng = np.random.default_rng(0)
+    bursts = np.zeros((1, 32000))
+    for start in range(0, 32000, 8000):
+        bursts[:, start : start + 200] = rng.standard_normal((1, 200))
+    dry = Clip(0.1 * bursts, 8000)
+    wet = reverberated(dry, parametric(0.5, 8000, seed=1))
+    assert known({"clip": wet}, {}, parse(task="dereverb", rt60=0.7)).rt60_s == 0.7
+    assert known({"clip": wet}, {}, parse(task="dereverb")).rt60_s == pytest.approx(0.5, rel=0.4)
+    long = reverberated(dry, parametric(3.0, 8000, seed=1))
+    assert known({"clip": long}, {}, parse(task="dereverb")).rt60_s == LONGEST_GUESS_S
+    found = known({"clip": wet, "room": Clip(parametric(0.5, 8000)[None], 8000)}, {}, parse(task="dereverb"))
+    assert found.rt60_s is None and len(found.response(16000)) > 1.8 * len(found.response(8000)) > 0
+
+
+def test_a_clip_that_does_not_tell_its_room_says_so():
+    steady = Clip(0.1 * np.sin(2 * np.pi * 300 * np.arange(16000) / 8000)[None], 8000)
+    with pytest.raises(InvalidInput, match="--rt60"):
+        known({"clip": steady}, {}, parse(task="dereverb"))
+
+
+def test_only_what_is_damaged_is_roughly_mended():
+    clip = Clip(0.1 * np.random.default_rng(0).standard_normal((1, 8000)), 8000)
+    assert roughly_mended(clip, parse(task="denoise"), Known()) is clip
+    found = roughly_mended(clip, parse(task="inpaint", gap="0.4:0.5"), Known()).samples
+    np.testing.assert_array_equal(found[:, :3200], clip.samples[:, :3200])
+    assert not np.array_equal(found[:, 3200:4000], clip.samples[:, 3200:4000])
