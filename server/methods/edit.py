@@ -40,8 +40,8 @@ WEAKEST_DB, STRONGEST_DB = 10.0, -20.0
 """SNR of strengths 0 and 1. The paper edits from +2.2 to -8.7 dB (T_start 40 to 100 of AudioLDM2's 200), at most -20.5."""
 USUAL_STRENGTH = 0.6
 _LEAD, _DDIM_LEAD = 3.0, 1.25
-"""Target guidance, times what suits the model: the paper's 12, and 5 for ddim, on a model that 4 suits. On the embedded model
-7.5 was nearer to the clip at equal adherence than its own 2.5 (`server.measure.editing`, 7 clips)."""
+"""Target guidance, times what suits the model: the paper's 12, and 5 for ddim, on a model that 4 suits. On the embedded
+model 7.5 was nearer to the clip at equal adherence than its own 2.5 (`server.measure.editing`, 7 clips)."""
 
 
 @dataclass(frozen=True)
