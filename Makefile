@@ -18,7 +18,7 @@ demo: $(VENV)/render
 	$(RUN)athanor demo
 
 test: $(VENV)/test
-	$(RUN)python -m pytest $(PYTEST_ARGS)
+	$(RUN)python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 model: $(VENV)/train
 	$(RUN)python -m server.models.embedded.train whole $(RECORDINGS:%=--recordings %) $(SOUNDFONTS:%=--soundfont %) \

@@ -15,6 +15,8 @@ import pytest
 # go unheard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as server/worker.py, and before torch is imported
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one process for each core: more threads would only wait for each other
 
 
 @pytest.fixture(scope="session")

@@ -57,12 +57,15 @@ def test_another_model_tells_what_the_catalogue_knows(models):
 
 def test_a_model_is_loaded_pinned_and_let_go(models):
     assert models("pin", "embedded") == (OK, "embedded is loaded and stays so\n", "")
-    row = next(line for line in models()[1].splitlines() if line.startswith("embedded"))
-    assert "MB, pinned" in row
+
+    def row() -> str:
+        return next(line for line in models()[1].splitlines() if line.startswith("embedded"))
+
+    assert "MB, pinned" in row()
     assert "yes, loaded: " in models("embedded")[1]
     assert models("unload", "embedded")[0] != OK
     assert models("unpin", "embedded")[0] == models("unload", "embedded")[0] == OK
-    assert not any("MB" in line for line in models()[1].splitlines()[1:])
+    assert "MB" not in row()
 
 
 def test_json_has_everything_in_one_line(models):
