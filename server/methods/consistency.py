@@ -20,6 +20,7 @@ from server.methods.griffin_lim import griffin_lim, spectrum
 from server.methods.linear_prediction import extrapolate
 
 CROSSFADE_S = 0.02
+_NEAR_S, _MOST_GAIN_DB = 0.2, 12.0  # how much around a gap says how loud it is, and how far that is believed
 _CONTEXT_S, _ORDER = 0.1, 64  # what the extrapolation under a crossfade hears, and how far it looks back
 _TRANSITION = 0.05  # of the cutoff, above it
 _STOPBAND_DB = 90.0
@@ -50,7 +51,8 @@ def inpaint(clip: Clip, restored: Clip, gaps_s: Sequence[tuple[float, float]], c
     """`clip` with its gaps filled from `restored`; every sample outside the gaps is the clip's own, bit for bit.
 
     The crossfades lie inside the gaps, where nothing is known: the known sound is continued there by linear prediction
-    and faded out (raised cosine) while the restored one comes in. What `clip` holds inside a gap is never heard.
+    and faded out (raised cosine) while the restored one comes in. What fills a gap is brought to the level around it: a
+    step in level is the first thing that is heard. What `clip` holds inside a gap is never heard.
 
     Args:
         gaps_s: (start, end) in seconds.
@@ -67,11 +69,21 @@ def inpaint(clip: Clip, restored: Clip, gaps_s: Sequence[tuple[float, float]], c
     for number, (start, stop) in enumerate(gaps):
         before, after = clip.samples[:, edges[2 * number] : start], clip.samples[:, stop : edges[2 * number + 3]]
         n_fade = min(round(crossfade_s * clip.sample_rate), (stop - start) // 2)
-        filled = restored.samples[:, start:stop].copy()
+        filled = _as_loud_as_around(restored.samples[:, start:stop], before, after, clip.sample_rate)
         _fade_from(before, filled, n_fade, clip.sample_rate)
         _fade_from(after[:, ::-1], filled[:, ::-1], n_fade, clip.sample_rate)
         samples[:, start:stop] = filled
     return replace(clip, samples=samples)
+
+
+def _as_loud_as_around(filled: np.ndarray, before: np.ndarray, after: np.ndarray, sample_rate: int) -> np.ndarray:
+    """A copy of `filled` [channels, time] with the mean power of what is known on both sides, but for at most 12 dB."""
+    near = round(_NEAR_S * sample_rate)
+    sides = [side for side in (before[:, -near:], after[:, :near]) if side.size]
+    have, *around = (float(np.mean(np.square(part, dtype=np.float64))) for part in (filled, *sides))
+    wanted = sum(around) / len(around)
+    gain_db = 10.0 * math.log10(wanted / have) if have > 0.0 and wanted > 0.0 else 0.0
+    return filled * np.float32(10.0 ** (min(max(gain_db, -_MOST_GAIN_DB), _MOST_GAIN_DB) / 20.0))
 
 
 def _fade_from(known: np.ndarray, filled: np.ndarray, n_fade: int, sample_rate: int) -> None:
