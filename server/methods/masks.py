@@ -11,8 +11,15 @@ sum_j |S_j|^2, 0) what no stem claims,
 lies in 0..1, and with the residual's mask R^2/(...) the masks sum to 1. How much is claimed is a matter of regions, not
 of single bins, where vocoded sounds differ by chance: R^2/sum_j |S_j|^2 is taken of powers averaged over about 0.5 s and
 300 Hz. (With |X|^2 of the original and bin by bin, stems lose 3 dB of SI-SDR: measured on mixtures that the reported
-figures do not use.) The masks multiply the original's short-time spectrum in every channel at its own rate. This is
-beyond the paper, whose stems are the generated ones.
+figures do not use.)
+
+Nor is whose a bin is a matter of the bin alone. The generated stems do not know which partials are one note's; the original
+does. It is factorised into components, and with s_k the share |S_k|^2/sum_j |S_j|^2 of a bin and p_k the mean share of the
+components that it belongs to, what is claimed is shared out by s_k^0.5 p_k^0.75 (normalised): softer than s_k where the two
+disagree. On 48 mixtures that the reported figures do not use, this gains 0.33 dB over s_k alone (standard error 0.09).
+
+The masks multiply the original's short-time spectrum in every channel at its own rate. This is beyond the paper, whose
+stems are the generated ones.
 """
 
 from __future__ import annotations
@@ -27,6 +34,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from server.audio import Clip
+from server.methods.components import factorised, pooled
 
 WINDOW_S = 0.093
 """Long enough to tell the partials of two instruments apart: 4096 samples at 44.1 kHz."""
@@ -37,8 +45,12 @@ REGION = (41, 15)
 """(bins, frames) over which it is asked how much of the mixture the stems claim."""
 ROLL_OFF = 0.95
 """Of the model's band: above that, resampling has begun to take something away."""
-SEGMENT_S = 30.0
-"""What is cut at a time: a long clip's powers would fill the memory. Segments overlap by all that a sample depends on."""
+COMPONENTS, ITERATIONS = 16, 60
+LOCAL, POOLED = 0.5, 0.75
+"""Exponents of a bin's own share and of that of its components."""
+SEGMENT_S, FADE_S = 30.0, 1.0
+"""What is cut at a time: a long clip's powers would fill the memory. Segments have components of their own, so that one
+fades into the next; before that, they overlap by all that a bin's power depends on."""
 _SILENT = 1e-12
 
 
@@ -69,11 +81,15 @@ def split(mixture: Clip, generated: Sequence[Clip], seen: Clip, bandwidth_hz: fl
     edge = None if edge_hz is None else 2.0 * edge_hz / mixture.sample_rate
     hop = n_fft // OVERLAP
     reach, step = hop * (OVERLAP + REGION[1] // 2 + 1), hop * max(round(SEGMENT_S * mixture.sample_rate / hop), 1)
-    made = np.empty((len(generated), *mixture.samples.shape), np.float32)
+    fade = min(hop * round(FADE_S * mixture.sample_rate / hop), step)
+    made = np.zeros((len(generated), *mixture.samples.shape), np.float32)
     for start in range(0, n, step):
-        first, last = max(start - reach, 0), min(start + step + reach, n)
-        segments = [clip.samples[:, first:last] for clip in (mixture, seen, *generated)]
-        made[..., start : start + step] = _cut(segments, n_fft, edge)[..., start - first : start - first + step]
+        begin = max(start - fade, 0)
+        first, last = max(begin - reach, 0), min(start + step + reach, n)
+        cut = _cut([clip.samples[:, first:last] for clip in (mixture, seen, *generated)], n_fft, edge)[..., begin - first :]
+        rising = np.linspace(0.0, 1.0, start - begin, dtype=np.float32)
+        made[..., begin:start] += rising * (cut[..., : start - begin] - made[..., begin:start])
+        made[..., start : start + step] = cut[..., start - begin : start - begin + step]
     stems = tuple(Clip(samples, mixture.sample_rate) for samples in made)
     return Split(stems, rest(mixture, stems), edge_hz)
 
@@ -81,22 +97,37 @@ def split(mixture: Clip, generated: Sequence[Clip], seen: Clip, bandwidth_hz: fl
 def _cut(segments: Sequence[np.ndarray], n_fft: int, edge: float | None) -> np.ndarray:
     """Stems [stems, channels, time] of one segment: of the mixture, of what is seen of it, and of each stem generated."""
     mixture, seen, *generated = segments
-    shown = power(seen, n_fft)
-    shares = masks(torch.stack([power(samples, n_fft) for samples in generated]), shown)
+    shown, spectrum = power(seen, n_fft), _spectrum(mixture, n_fft)
+    heard = spectrum.abs()
+    if edge is not None:  # what is above is no evidence of whose a component is
+        heard[..., _top(edge, heard.shape[-2]) + 1 :, :] = 0.0
+    shares = masks(torch.stack([power(samples, n_fft) for samples in generated]), shown, heard)
     if edge is not None:
         shares = continued(shares, shown, edge)
-    spectrum = _spectrum(mixture, n_fft)
     return np.stack([_sound(share * spectrum, n_fft, mixture.shape[1]) for share in shares])
 
 
-def masks(stems: Tensor, seen: Tensor) -> Tensor:
-    """M_k of powers [..., bins, frames]: stems [stems, ...] and the mixture's `seen` [...]; in 0..1, their sum at most 1.
+def masks(stems: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
+    """M_k [stems, channels, bins, frames] in 0..1, their sum at most 1. Where no stem has anything, none claims it.
 
-    Where no stem has anything, none claims it.
+    Args:
+        stems: powers of the generated stems, [stems, channels, bins, frames].
+        seen: power of the mixture as the model gives it back, [channels, bins, frames].
+        heard: magnitude of the mixture itself, [channels, bins, frames].
     """
-    together = averaged(stems, NEIGHBOURS).sum(0)
+    near = averaged(stems, NEIGHBOURS)
+    own = near / near.sum(0).clamp(min=_SILENT)
+    theirs = torch.stack([_by_components(own[:, channel], magnitude) for channel, magnitude in enumerate(heard)], dim=1)
+    shares = own**LOCAL * theirs**POOLED
     claimed = averaged(stems.sum(0), REGION) / averaged(seen, REGION).clamp(min=_SILENT)
-    return averaged(stems, NEIGHBOURS) / together.clamp(min=_SILENT) * claimed.clamp(max=1.0)
+    return shares / shares.sum(0).clamp(min=_SILENT) * claimed.clamp(max=1.0)
+
+
+def _by_components(shares: Tensor, heard: Tensor) -> Tensor:
+    """Shares [stems, bins, frames] of one channel, pooled over the components of its magnitude `heard` [bins, frames]."""
+    magnitude = heard.numpy()
+    spectra, courses = factorised(magnitude, COMPONENTS, ITERATIONS, np.random.default_rng(0))
+    return torch.from_numpy(pooled(shares.numpy(), magnitude, spectra, courses))
 
 
 def continued(shares: Tensor, seen: Tensor, edge: float) -> Tensor:
@@ -105,11 +136,16 @@ def continued(shares: Tensor, seen: Tensor, edge: float) -> Tensor:
     What each stem has of that octave's power, frame by frame; `seen` [..., bins, frames] is the power they are shares of.
     """
     n_bins = shares.shape[-2]
-    top = min(max(round(edge * (n_bins - 1)), 1), n_bins - 1)
+    top = _top(edge, n_bins)
     octave = slice(top // 2, top + 1)
     weight = seen[..., octave, :] + _SILENT
     mean = (shares[..., octave, :] * weight).sum(-2, keepdim=True) / weight.sum(-2, keepdim=True)
     return torch.cat([shares[..., : top + 1, :], mean.expand(*mean.shape[:-2], n_bins - top - 1, -1)], dim=-2)
+
+
+def _top(edge: float, n_bins: int) -> int:
+    """The last bin at or below `edge`, a share of the band."""
+    return min(max(round(edge * (n_bins - 1)), 1), n_bins - 1)
 
 
 def rest(mixture: Clip, stems: Sequence[Clip]) -> Clip:
@@ -135,9 +171,10 @@ def power(samples: np.ndarray, n_fft: int) -> Tensor:
 
 def averaged(power: Tensor, size: tuple[int, int]) -> Tensor:
     """Every value [..., bins, frames] as the mean of its neighbourhood of (bins, frames), both odd; less at the ends."""
-    flat = power.reshape(-1, 1, *power.shape[-2:])
-    padding = (size[0] // 2, size[1] // 2)
-    return F.avg_pool2d(flat, size, 1, padding, count_include_pad=False).reshape(power.shape)
+    made = power.reshape(-1, 1, *power.shape[-2:])
+    for kernel in ((size[0], 1), (1, size[1])):  # one after the other: (bins + frames) sums instead of bins x frames
+        made = F.avg_pool2d(made, kernel, 1, (kernel[0] // 2, kernel[1] // 2), count_include_pad=False)
+    return made.reshape(power.shape)
 
 
 def _spectrum(samples: np.ndarray, n_fft: int) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 
 from server.audio import Clip
 from server.measure.baselines.short_time import analyse, synthesise
+from server.methods.components import factorised
 
 COMPONENTS, ITERATIONS = 20, 60
 _FRAME_S = 0.064
@@ -29,22 +30,11 @@ def separate(mixture: Clip, count: int, seed: int = 0) -> list[Clip]:
     hop = n_fft // 4
     spectrum = analyse(mixture.samples.astype(np.float64), n_fft, hop)
     rng = np.random.default_rng([seed, 83])
-    spectra, courses = _factorised(np.abs(spectrum).mean(axis=0).T, rng)
+    spectra, courses = factorised(np.abs(spectrum).mean(axis=0).T, COMPONENTS, ITERATIONS, rng)
     groups = _grouped(_mfcc(spectra, mixture.sample_rate), count, rng)
     parts = np.stack([spectra[:, groups == k] @ courses[groups == k] for k in range(count)]) + _EPS
     masks = (parts / parts.sum(axis=0)).transpose(0, 2, 1)
     return [replace(mixture, samples=synthesise(spectrum * mask, n_fft, hop, mixture.n_samples)) for mask in masks]
-
-
-def _factorised(magnitude: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Spectra `[bins, components]` and courses `[components, frames]`, whose product is near `magnitude` [bins, frames]."""
-    magnitude = magnitude + _EPS
-    spectra = rng.uniform(0.1, 1.0, (len(magnitude), COMPONENTS))
-    courses = rng.uniform(0.1, 1.0, (COMPONENTS, magnitude.shape[1]))
-    for _ in range(ITERATIONS):
-        spectra *= (magnitude / (spectra @ courses + _EPS)) @ courses.T / (courses.sum(axis=1) + _EPS)
-        courses *= spectra.T @ (magnitude / (spectra @ courses + _EPS)) / (spectra.sum(axis=0)[:, None] + _EPS)
-    return spectra, courses
 
 
 def _mfcc(spectra: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -22,14 +22,33 @@ def relative_db(a: Clip, b: Clip) -> float:
     return float(10 * np.log10(((a.samples - b.samples) ** 2).sum() / (b.samples**2).sum() + 1e-20))
 
 
+def steady(values: torch.Tensor) -> torch.Tensor:
+    """Powers that do not change over a region: [..., channels] as [..., channels, 50 bins, 20 frames]."""
+    return values[..., None, None].expand(*values.shape, 50, 20)
+
+
 def test_masks_have_the_formula_and_leave_the_rest_to_the_residual():
-    """Powers that do not change over a region, where it is the formula itself."""
+    """One component that is heard everywhere: a bin's share and its components' are one, s^0.5 s^0.75."""
     stems = torch.tensor([[1.0, 3.0, 0.0, 0.0], [1.0, 1.0, 2.0, 0.0]])
     seen = torch.tensor([4.0, 2.0, 2.0, 1.0])
-    rest = (seen - stems.sum(0)).clamp(min=0)
-    found = masks.masks(stems[..., None, None].expand(2, 4, 50, 20), seen[:, None, None].expand(4, 50, 20))
-    torch.testing.assert_close(found[..., 25, 10], stems / (stems.sum(0) + rest))
-    torch.testing.assert_close(found[..., 0, 0], found[..., 25, 10])
+    found = masks.masks(steady(stems), steady(seen), steady(seen))
+    shares = (stems / stems.sum(0).clamp(min=1e-9)) ** 1.25
+    expected = shares / shares.sum(0).clamp(min=1e-9) * (stems.sum(0) / seen).clamp(max=1.0)
+    torch.testing.assert_close(found[..., 25, 10], expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found[..., 0, 0], found[..., 25, 10], atol=1e-5, rtol=1e-5)
+
+
+def test_bins_that_sound_together_share_their_evidence(monkeypatch):
+    """Two notes in turn. Of the first, two bins say the first stem and one says neither: it goes with its note."""
+    monkeypatch.setattr(masks, "COMPONENTS", 2)
+    stems, heard = torch.full((2, 1, 40, 20), 1.0), torch.full((1, 40, 20), 1e-4)
+    heard[:, [5, 15, 25], :10], heard[:, 35, 10:] = 1.0, 1.0
+    stems[0, :, 4:7], stems[0, :, 14:17], stems[1, :, 34:37] = 9.0, 9.0, 9.0
+    found = masks.masks(stems, stems.sum(0), heard)
+    odds = ((0.9 + 0.9 + 0.5) / (0.1 + 0.1 + 0.5)) ** 0.75  # of the first note, whose bins are equally loud
+    expected = torch.tensor([odds / (odds + 1), 3 * odds / (3 * odds + 1), 1 / (9**1.25 + 1)])
+    torch.testing.assert_close(found[0, 0, [25, 5, 35], [5, 5, 15]], expected, atol=2e-3, rtol=0)
+    torch.testing.assert_close(found.sum(0), torch.ones(1, 40, 20), atol=1e-5, rtol=0)
 
 
 def test_a_power_is_averaged_over_its_neighbours_and_less_of_them_at_the_ends():
@@ -91,13 +110,16 @@ def test_above_the_model_s_band_the_masks_of_the_octave_below_go_on():
     assert masks.split(mixture, [mixture], mixture, 4000).continued_above_hz == pytest.approx(3800)
 
 
-def test_a_long_clip_is_cut_in_segments_as_if_it_were_whole(noise_clip, monkeypatch):
+def test_a_long_clip_is_cut_in_segments_almost_as_if_it_were_whole(noise_clip, monkeypatch):
+    """Segments have components of their own; where there is one alone (one stem), nothing else tells them apart."""
     clips = [noise_clip(3.01, 8000, 2, seed=k) for k in range(4)]
-    whole = masks.split(clips[0], clips[1:3], clips[3], 3000)
+    whole = [masks.split(clips[0], clips[1:k], clips[3], 3000) for k in (2, 3)]
     monkeypatch.setattr(masks, "SEGMENT_S", 0.7)
-    parts = masks.split(clips[0], clips[1:3], clips[3], 3000)
-    for one, other in zip(whole.stems, parts.stems, strict=True):
-        np.testing.assert_allclose(other.samples, one.samples, atol=1e-6)
+    monkeypatch.setattr(masks, "FADE_S", 0.2)
+    parts = [masks.split(clips[0], clips[1:k], clips[3], 3000) for k in (2, 3)]
+    np.testing.assert_allclose(parts[0].stems[0].samples, whole[0].stems[0].samples, atol=1e-6)
+    assert all(relative_db(part, one) < -20 for part, one in zip(parts[1].stems, whole[1].stems, strict=True))
+    np.testing.assert_allclose(plus(*parts[1].stems, parts[1].residual).samples, clips[0].samples, atol=1e-6)
 
 
 def test_amount_is_the_highlight():
