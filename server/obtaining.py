@@ -15,13 +15,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from server.errors import InvalidInput, ModelUnavailable, StorageError
+from server.errors import InvalidInput, InvalidOption, ModelUnavailable, StorageError
 from server.models.catalogue import CATALOGUE, DEFAULT_REVISION, Source, find, layout_of, sources
 from server.models.convert import CONVERTED, Published, convert, published_layout
 from server.models.folders import UNWANTED_FILES, check_model, wanted_files
 from server.models.hub_files import Repository, fetch, look
 from server.models.licences import licence_of
-from server.models.origin import write_origin
+from server.models.origin import origin_of, write_origin
 from server.models.own_models import check_entry, check_name, model_folder, write_entry
 from server.telling import Eta, Tell, told
 
@@ -34,7 +34,7 @@ def get(name: str, home: Path, tell: Tell) -> Path:
     """Fetch a model of the catalogue or of the hub, convert it if need be, and name it; gives its folder.
 
     Raises:
-        InvalidOption: there is no such name.
+        InvalidOption: there is no such name; or the name that it would get is another model's.
         ModelUnavailable: the hub does not give it, or gives something else than a model; the message says what to do.
         StorageError: it does not fit on the disk.
     """
@@ -45,7 +45,10 @@ def get(name: str, home: Path, tell: Tell) -> Path:
     card = next((c for c in CATALOGUE.values() if c.source == source.source), None)
     entry = card.name if card else _name_from(source.source.rpartition("/")[2])
     folder = model_folder(home, entry)
-    check_entry(home, entry, model_folder(Path(), entry))
+    if not check_entry(home, entry, model_folder(Path(), entry)):
+        origin = origin_of(folder)
+        if origin is None or origin.repository != source.source:
+            raise _taken(entry, folder)
     published = CONVERTED[card.layout] if card and card.published else None
     if published:
         commit = _get_published(source, published, folder, tell)
@@ -76,6 +79,8 @@ def add(given: Path, name: str | None, home: Path, tell: Tell) -> Path:
         layout, folder = published.layout, model_folder(home, name)
     _check_new_name(home, name, layout, folder)
     if published is not None:
+        if folder.exists():
+            raise _taken(name, folder)
         tell("say", text=f"converting {given} ...")
         convert(given, folder, _text_files(given, tell))
     write_entry(home, name, model_folder(Path(), name) if published else folder)
@@ -148,6 +153,12 @@ def _check_new_name(home: Path, name: str, layout: str, folder: Path) -> None:
         return
     if there is None or there.source != str(folder):
         check_name(home, name)
+
+
+def _taken(name: str, folder: Path) -> InvalidOption:
+    """What is said instead of writing over a model, which may be a training's work."""
+    return InvalidOption(f"There is another model called {name!r} already, in {folder}, which is not overwritten. Give "
+                         "that one another name, its folder and its lines in models.toml, and try again.")
 
 
 def _tell_model(name: str, source: Source, folder: Path, tell: Tell) -> Path:

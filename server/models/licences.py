@@ -10,7 +10,7 @@ from server.models.catalogue import CATALOGUE, Source
 from server.models.origin import origin_of
 
 UNKNOWN = "unknown"
-_LINE = re.compile(r"^license(_name)?:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
+_LINE = re.compile(r"^license(_name)?:[ \t]*(?:\n[ \t]*-[ \t]+)?[\"']?([^\"'\s#][^\"'\n#]*)", re.MULTILINE)
 
 
 def licence_of(source: Source, folder: Path) -> str:

@@ -75,5 +75,5 @@ def write_entry(home: Path, name: str, folder: Path) -> None:
     text += "\n" if text and not text.endswith("\n\n") else ""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
-    new.write_text(f"{text}[{name}]\nsource = {json.dumps(folder.as_posix())}\n", encoding="utf-8")
+    new.write_text(f"{text}[{name}]\nsource = {json.dumps(folder.as_posix(), ensure_ascii=False)}\n", encoding="utf-8")
     new.replace(path)

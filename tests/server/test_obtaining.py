@@ -13,6 +13,7 @@ from server.errors import InvalidInput, InvalidOption, ModelUnavailable, Storage
 from server.models.catalogue import find, revision_of
 from server.models.licences import licence_in, licence_of
 from server.models.loading import load, locate
+from server.models.own_models import write_entry
 from server.obtaining import add, get
 from tests.server.fake_hub import COMMIT, serving
 from tests.server.models import published
@@ -164,6 +165,9 @@ def test_a_folder_gets_a_name_and_stays_where_it_is(tmp_path, tiny_folder, tell)
                                  "licence": "unknown"}]
     assert load("my-strings", device="cpu", home=tmp_path / "home").facts.layout == "musicldm"
     add(folder, None, tmp_path / "home", tell)  # again: nothing new
+    sung = shutil.copytree(folder, tmp_path / "\N{BELL}\N{MUSICAL KEYBOARD}")
+    add(sung, "sung", tmp_path / "home", tell)
+    assert find("sung", tmp_path / "home").source == str(sung)
     add(folder, "musicldm", tmp_path / "home", tell)  # a name of the catalogue, for its own layout
     assert find("musicldm", tmp_path / "home").source == str(folder)
     with pytest.raises(InvalidOption, match="the name 'embedded' is taken"):
@@ -206,7 +210,22 @@ def test_what_models_toml_says_already_is_not_overwritten(tmp_path, tiny_folder,
     ("---\nlicense: cc-by-4.0\ntags: [a]\n---\nlicense: none\n", "cc-by-4.0"),
     ("---\nlicense: other\nlicense_name: 'my-own'\n---\n", "my-own"),
     ("# Strings\nlicense: mit\n", "unknown"),
+    ("---\nlicense:\nlanguage: en\n---\n", "unknown"),
+    ("---\nlicense:\n- mit\ntags: [a]\n---\n", "mit"),
 ])
 def test_a_readme_s_licence_line(tmp_path, text, licence):
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     assert licence_in(tmp_path / "README.md") == licence
+
+
+def test_a_model_of_that_name_is_not_overwritten(tmp_path, tiny_folder, hub, repository, tell):
+    home = tmp_path / "home"
+    mine = shutil.copytree(tiny_folder("audioldm", seed=5), home / "models" / "bells")  # as a training leaves it
+    write_entry(home, "bells", Path("models/bells"))
+    before = revision_of(find("bells", home))
+    served = hub({"me/bells": repository})
+    with pytest.raises(InvalidOption, match="another model called 'bells' already.*not overwritten"):
+        get("me/bells", home, tell)
+    with pytest.raises(InvalidOption, match="another model called 'bells' already.*not overwritten"):
+        add(published.stable_audio_small(tmp_path / "model", tmp_path / "published"), "bells", home, tell)
+    assert served.asked == [] and revision_of(find("bells", home)) == before and mine.is_dir()
