@@ -11,7 +11,7 @@ from typing import Any
 from server import __version__, protocol
 from server.admission import Admission
 from server.blobs import BlobStore, Upload
-from server.errors import InvalidOption, ModelUnavailable, RequestRefused, StorageError
+from server.errors import InvalidOption, ModelUnavailable, OutOfMemory, RequestRefused, StorageError
 from server.events import Events
 from server.executors.base import Executor
 from server.jobs import Job
@@ -148,7 +148,8 @@ class Handlers:
     async def _models(self) -> dict[str, Any]:
         state, cards, sources = self._executor.state(), catalogue.CATALOGUE, catalogue.sources(self._settings.home)
         loaded, pins = {model.name: model for model in state.resident}, Pins(self._settings.paths.pins).names()
-        sources |= {name: catalogue.find(name, self._settings.home) for name in loaded if name not in sources}
+        # Those that are known by their folder; one that is gone from where it was is told of all the same.
+        sources |= {name: catalogue.Source(name, name) for name in (*loaded, *pins) if name not in sources}
 
         def revisions() -> dict[str, str | None]:
             return {name: catalogue.revision_of(source) for name, source in sources.items()}
@@ -156,15 +157,16 @@ class Handlers:
         found = await asyncio.to_thread(revisions)  # reads whole model folders once
         return {"device": state.device, "backbones": [
             {"name": name, "source": source.source, "revision": found[name], "resident": name in loaded,
-             "bytes": loaded[name].bytes if name in loaded else 0, "pinned": name in pins,
+             "bytes": loaded[name].bytes if name in loaded else 0, "pinned": name in pins or (name in loaded and loaded[name].pinned),
              "title": cards[name].title if name in cards else "", "card": asdict(cards[name]) if name in cards else None,
              "vocabulary": vocabulary_of(source)} for name, source in sources.items()]}
 
     async def _model(self, action: str, name: str) -> dict[str, Any]:
         """A pin is written down before the worker is asked, so that it holds for the next worker too."""
-        if action in ("load", "pin"):
-            catalogue.find(name, self._settings.home)
         pins = Pins(self._settings.paths.pins)
+        here = {*pins.names(), *(model.name for model in self._executor.state().resident)}
+        if action in ("load", "pin") or name not in here:
+            name = self._usual_name(name)
         if action in ("pin", "unpin"):
             pins.keep(name, action == "pin")
         asked = asyncio.create_task(self._executor.model(action, name), name=f"{action} {name}")
@@ -174,11 +176,17 @@ class Handlers:
             return {"done": False}
         try:
             asked.result()
-        except (InvalidOption, ModelUnavailable):
+        except (InvalidOption, ModelUnavailable, OutOfMemory):
             if action == "pin":
                 pins.keep(name, False)
             raise
         return {"done": True}
+
+    def _usual_name(self, name: str) -> str:
+        """What a model is called in the list, of that name or of its folder or hub id. Raises as `catalogue.find`."""
+        source, home = catalogue.find(name, self._settings.home), self._settings.home
+        known = catalogue.sources(home)
+        return name if name in known else next((one for one in known if known[one].source == source.source), name)
 
     def _stats(self) -> dict[str, Any]:
         return {"instance": self._instance, "jobs": self._ledger.counts(), "worker": asdict(self._executor.state()),

@@ -45,6 +45,7 @@ class _Resident:
     name: str
     backbone: Backbone
     n_bytes: int
+    names: set[str] = field(default_factory=set)  # all that it was asked for by: a folder may have several
     n_users: int = 0
     pinned: bool = False
     used: float = field(default_factory=time.monotonic)
@@ -105,7 +106,7 @@ class ModelPool:
         """Load the model and keep it until it is unpinned. Raises as `use`."""
         with self.use(name):
             for resident in self._called(name).values():
-                resident.pinned = True
+                resident.name, resident.pinned = name, True
 
     def unpin(self, name: str) -> None:
         """Let the model go when its memory is needed, as any other; no matter if it is not loaded."""
@@ -133,7 +134,7 @@ class ModelPool:
         return list(old.values())
 
     def _called(self, name: str) -> dict[Key, _Resident]:
-        return {key: resident for key, resident in self._resident.items() if resident.name == name}
+        return {key: resident for key, resident in self._resident.items() if name in resident.names}
 
     def _obtain(self, name: str, device: str | None, dtype: str | None, window: str | None) -> tuple[Key, _Resident]:
         source = find(name, self._home)
@@ -145,6 +146,7 @@ class ModelPool:
             self._make_room(key.device, located.n_bytes)
             backbone = self._build(located, device=chosen, dtype=precision, window=key.window)
             self._resident[key] = _Resident(name, backbone, weight_bytes(backbone))
+        self._resident[key].names.add(name)
         return key, self._resident[key]
 
     def _build(self, located: loading.Located, **how: Any) -> Backbone:

@@ -166,3 +166,15 @@ def test_two_models_are_resident_together_and_one_that_does_not_fit_drives_out_t
     pool.pin(names["audioldm2"])
     with pool.use(names["audioldm"], device="cpu"):
         assert loaded(pool) == [names["audioldm2"], names["audioldm"]] and failed == [1]
+
+
+def test_a_model_is_pinned_and_let_go_by_any_of_its_names(names, tmp_path):
+    (tmp_path / "models.toml").write_text(f'[mine]\nsource = "{names["audioldm"]}"\ndevice = "cpu"\n')
+    pool = ModelPool(budget_bytes=10**9, home=tmp_path)
+    with pool.use(names["audioldm"], device="cpu"):
+        pass
+    pool.pin("mine")
+    assert [(model.name, model.pinned) for model in pool.resident()] == [("mine", True)] and pool.unload_unused() == []
+    pool.unpin(names["audioldm"])
+    pool.unload("mine")
+    assert pool.resident() == []
