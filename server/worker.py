@@ -61,9 +61,11 @@ class Worker:
                 case link.Run() as run:
                     self._attempt(run)
                 case link.Model() as order:
+                    if order.action in ("unload", "unpin"):  # what was wanted at the start no longer is
+                        wanted = [one for one in wanted if one.name != order.name]
                     self._line.modelled(order, self._model(order))
                 case None if wanted:
-                    self._warm(wanted)
+                    self._warm(wanted.pop(0))
                 case None:
                     self._free(self._bootstrap.idle_unload_s)
                 case _:
@@ -74,12 +76,10 @@ class Worker:
         limit_s = self._bootstrap.idle_unload_s
         return min(limit_s, _LOOK_S) if limit_s and self._pool and self._pool.resident() else None
 
-    def _warm(self, wanted: list[link.Model]) -> None:
-        """Load the models that are wanted from the start. Failing is no failure: a job that needs one will say why."""
-        while wanted:
-            order = wanted.pop(0)
-            if error := self._model(order):
-                print(f"{order.name} not loaded: {error}", file=sys.stderr, flush=True)
+    def _warm(self, order: link.Model) -> None:
+        """Load a model that is wanted from the start. Failing is no failure: a job that needs it will say why."""
+        if error := self._model(order):
+            print(f"{order.name} not loaded: {error}", file=sys.stderr, flush=True)
 
     def _model(self, order: link.Model) -> AthanorError | None:
         """Carry out an order about a model; what went wrong, if anything. It must not end the worker."""

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from server.worker import _explain, _is_device_fault
+from server import link
+from server.worker import Worker, _explain, _is_device_fault
 
 
 def test_started_by_hand_it_says_what_it_is() -> None:
@@ -38,3 +40,14 @@ def test_unexpected_errors_become_sentences(error: Exception, code: str) -> None
 ])
 def test_only_device_errors_that_poison_the_process_end_it(error: Exception, is_fault: bool) -> None:
     assert _is_device_fault(error) is is_fault
+
+
+def test_what_was_let_go_before_it_was_loaded_is_not_loaded_and_orders_come_first(monkeypatch) -> None:
+    unpin = link.Model(action="unpin", name="b")
+    orders = iter([None, unpin, None, link.Stop()])
+    line = SimpleNamespace(next_order=lambda timeout_s: next(orders), modelled=lambda order, error: None)
+    worker = Worker(SimpleNamespace(pins=["a", "b"], warm=False, idle_unload_s=0.0), line)
+    done: list[tuple[str, str]] = []
+    monkeypatch.setattr(worker, "_model", lambda order: done.append((order.action, order.name)))
+    worker.serve()
+    assert done == [("pin", "a"), ("unpin", "b")]
