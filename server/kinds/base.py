@@ -7,7 +7,6 @@ A kind is defined once, here; the command line, the wire, OSC, presets and the d
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -21,9 +20,10 @@ MAX_PROMPT_CHARACTERS = 2000
 
 
 class Options(BaseModel):
-    """Base of every kind's options: frozen, unknown keys refused, every field described with unit and range."""
+    """Base of every kind's options: frozen, unknown keys and infinite numbers refused, every field described with unit and
+    range."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def empty_is_none(value: Any) -> Any:
@@ -64,7 +64,7 @@ def _pair(text: str) -> tuple[float, float]:
 
 def _span(value: tuple[float, float]) -> tuple[float, float]:
     start_s, end_s = value
-    if not 0.0 <= start_s < end_s < math.inf:
+    if not 0.0 <= start_s < end_s:
         raise ValueError(f"the stretch {start_s:g}:{end_s:g} does not begin at 0 s or later and end after that")
     return value
 

@@ -87,6 +87,8 @@ class VaryOptions(ModelOptions):
             raise ValueError("at and per_step each say where the directions are found; give one of them")
         if not self.gamma or any(g < 0.0 for g in self.gamma):
             raise ValueError("gamma is one or more numbers from 0 up; sign says which way")
+        if len({f"{g:g}" for g in self.gamma}) < len(self.gamma):
+            raise ValueError("a gamma comes twice; give each one once, they name the results")
         if len(self.combine) > MOST_DIRECTIONS:
             raise ValueError(f"combine takes at most {MOST_DIRECTIONS} weights")
         if len(self.gamma) * 2 * self.directions > MOST_RESULTS:

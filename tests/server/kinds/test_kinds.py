@@ -31,7 +31,11 @@ def test_every_option_is_described_and_every_kind_says_what_it_is(kind):
     ("fuse", {"sweep": 1}, "a sweep has 2 to 20 results"),
     ("fuse", {"snr_db": "loud"}, "valid number"),
     ("fuse", {"guidance": float("nan")}, "guidance=nan"),
+    ("fuse", {"snr_db": "nan"}, "snr_db='nan': Input should be a finite number"),
     ("fuse", {"seed": -1}, "seed=-1"),
+    ("vary", {"gamma": "1,inf"}, "gamma='inf': Input should be a finite number"),
+    ("vary", {"combine": "nan,1"}, "finite number"),
+    ("vary", {"range": "-inf:5"}, "finite number"),
     ("learn", {"prompt": "x"}, "learn needs the option 'name'"),
     ("learn", {"prompt": "x", "name": "../x"}, "a palette name is"),
     ("generate", {"seconds": 0}, "seconds=0"),
@@ -114,7 +118,7 @@ def test_stretches_of_time_are_read_however_they_are_written(given):
 @pytest.mark.parametrize(("given", "message"), [
     ("1.8", "'1.8' is not a stretch of time; write START:END"), ("a:b", "'a:b' is not a stretch"),
     ("2:1", "2:1 does not begin at 0 s or later and end after that"), ("-1:1", "-1:1 does not begin"),
-    ("1:inf", "1:inf does not begin"),
+    ("1:inf", "finite number"), ("nan:1", "finite number"),
 ])
 def test_what_is_no_stretch_of_time_is_refused(given, message):
     with pytest.raises(ValueError, match=re.escape(message)):
