@@ -12,7 +12,7 @@ from server.kinds.base import InputSpec, Kind, ModelOptions, Prompt, ResultSpec,
 from server.kinds.generate import Weight
 
 Task = Literal["inpaint", "super_resolution", "dereverb", "phase_retrieval", "separate", "denoise", "declip"]
-Frequency = Annotated[Annotated[float, Field(gt=0.0, le=400_000.0)] | None, BeforeValidator(empty_is_none)]
+Frequency = Annotated[Annotated[float, Field(ge=20.0, le=400_000.0)] | None, BeforeValidator(empty_is_none)]
 Reverberation = Annotated[Annotated[float, Field(ge=0.05, le=10.0)] | None, BeforeValidator(empty_is_none)]
 ClipLevel = Annotated[Annotated[float, Field(gt=0.0, le=10.0)] | None, BeforeValidator(empty_is_none)]
 
@@ -25,7 +25,8 @@ class RestoreOptions(ModelOptions):
     task: Task = Field(description="What to mend.")
     gap: Spans = Field((), description="inpaint: a stretch to fill, START:END in seconds.")
     cutoff_hz: Frequency = Field(
-        None, description="super_resolution: up to where the clip can be trusted, Hz; unset, where its spectrum ends."
+        None, description="super_resolution: up to where the clip can be trusted, 20 Hz or more; unset, where its spectrum "
+        "ends."
     )
     rt60: Reverberation = Field(
         None, description="dereverb: the room's reverberation time, 0.05 to 10 seconds, where there is no recording of it "
@@ -69,7 +70,7 @@ def _check(options: RestoreOptions, roles: frozenset[str]) -> None:
             raise InvalidInput(f"restore: the input {role!r} belongs to task={task}, not to {options.task}; leave it out.")
     if options.task == "inpaint" and not options.gap:
         raise InvalidOption("restore: task=inpaint needs a gap, START:END in seconds, as in --gap 1.0:1.8.")
-    if options.task == "separate" and len([words for words in options.stem if words.strip()]) < 2:
+    if options.task == "separate" and (len(options.stem) < 2 or not all(words.strip() for words in options.stem)):
         raise InvalidOption("restore: task=separate needs two or more stems in words, as in --stem cello --stem \"dog "
                             "barking\": without words nothing tells one source from another.")
     if options.rt60 is not None and "room" in roles:

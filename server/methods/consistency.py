@@ -108,14 +108,20 @@ def super_resolution(clip: Clip, restored: Clip, cutoff_hz: float) -> Clip:
         InvalidOption: the cutoff is not above 0 and below half the sample rate.
     """
     _require_alike(clip, restored)
+    require_cutoff(cutoff_hz, clip.sample_rate)
     nyquist_hz = clip.sample_rate / 2
-    if not 0.0 < cutoff_hz < nyquist_hz:
-        raise InvalidOption(f"cutoff_hz={cutoff_hz:g} is not between 0 and {nyquist_hz:g} Hz, half the clip's sample rate.")
     stop_hz = min(cutoff_hz * (1 + _TRANSITION), (cutoff_hz + nyquist_hz) / 2)
     kernel = low_pass(cutoff_hz, stop_hz, clip.sample_rate)
     measured, made = (clip.samples.astype(np.float64), restored.samples.astype(np.float64))
     # low * clip + (1 - low) * restored, as one filter of their difference
     return replace(clip, samples=made + filtered(measured - made, kernel))
+
+
+def require_cutoff(cutoff_hz: float, sample_rate: int) -> None:
+    """Raise InvalidOption unless there is something of a clip of this rate on both sides of the cutoff."""
+    if not 0.0 < cutoff_hz < sample_rate / 2:
+        raise InvalidOption(f"cutoff_hz={cutoff_hz:g} is not between 0 and {sample_rate / 2:g} Hz, half the clip's sample "
+                            "rate. Give a lower one, or resample the clip to a higher rate first.")
 
 
 def low_pass(pass_hz: float, stop_hz: float, sample_rate: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from server.audio import Clip
+from server.audio import Clip, require_sound
 from server.errors import InvalidInput, InvalidOption
 from server.kinds.restore import RestoreOptions
 from server.methods import consistency, room
@@ -61,16 +61,19 @@ def known(clips: Mapping[str, Clip], files: Mapping[str, Path], options: Restore
     """What the options, the inputs and the clip say.
 
     Raises:
-        InvalidInput: unreadable magnitudes; a room that the clip does not tell.
+        InvalidInput: the clip is silent or too short; unreadable magnitudes; a room that the clip does not tell.
         InvalidOption: a gap, cutoff or level that the clip does not have; a strength where it has no meaning.
     """
     clip, task = clips["clip"], options.task
+    require_sound(clip, "The clip")
     if options.strength != 1.0 and task in _WITHOUT_STRENGTH:
         raise InvalidOption(f"restore: strength={options.strength:g} has no meaning for task={task}; leave it out.")
     if task == "inpaint":
         consistency.gap_samples(clip, options.gap)
     if task == "super_resolution":
-        return Known(cutoff_hz=options.cutoff_hz or band_end_hz(clip))
+        cutoff_hz = options.cutoff_hz or band_end_hz(clip)
+        consistency.require_cutoff(cutoff_hz, clip.sample_rate)
+        return Known(cutoff_hz=cutoff_hz)
     if task == "declip":
         level = options.clip_level or clip_level(clip)
         clipped_samples(clip, level)
@@ -108,6 +111,8 @@ def _magnitude(clip: Clip, files: Mapping[str, Path]) -> np.ndarray:
         raise InvalidInput(f"The magnitudes cannot be read: {error}. {wanted}") from None
     if not isinstance(given, np.ndarray) or given.ndim not in (2, 3) or given.dtype.kind not in "fiu":
         raise InvalidInput(f"The magnitudes are no such array. {wanted}")
+    if given.shape[-2] < 3:  # the frames of a window of 2 (bins - 1) samples lie a quarter of it apart
+        raise InvalidInput(f"The magnitudes have {given.shape[-2]} bins; there must be 3 or more. {wanted}")
     return given
 
 

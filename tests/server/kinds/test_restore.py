@@ -22,6 +22,8 @@ def test_what_a_command_line_sends_is_understood():
     ({"task": "inpaint"}, "--gap 1.0:1.8"),
     ({"task": "separate"}, "two or more stems in words"),
     ({"task": "separate", "stem": ("cello", " ")}, "two or more stems in words"),
+    ({"task": "separate", "stem": ("a", "b", "")}, "two or more stems in words"),
+    ({"task": "super_resolution", "cutoff_hz": 0.001}, "greater than or equal to 20"),
     ({"task": "separate", "stem": ("a", "b"), "prompt": "c"}, "takes its words from the stems"),
     ({"task": "denoise", "rt60": 0.5}, "rt60 belongs to task=dereverb, not to denoise"),
     ({"task": "dereverb", "cutoff_hz": 4000}, "cutoff_hz belongs to task=super_resolution"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from server.audio import Clip
-from server.errors import InvalidInput
+from server.errors import InvalidInput, InvalidOption
 from server.kinds import parse_options
 from server.methods.known import LONGEST_GUESS_S, Known, gap_frames, known, roughly_mended
 from server.methods.room import parametric, reverberated
@@ -48,3 +48,23 @@ def test_only_what_is_damaged_is_roughly_mended():
     found = roughly_mended(clip, parse(task="inpaint", gap="0.4:0.5"), Known()).samples
     np.testing.assert_array_equal(found[:, :3200], clip.samples[:, :3200])
     assert not np.array_equal(found[:, 3200:4000], clip.samples[:, 3200:4000])
+
+
+@pytest.mark.parametrize("task", ["super_resolution", "declip", "dereverb", "phase_retrieval", "denoise"])
+def test_a_silent_clip_is_called_silent(task):
+    with pytest.raises(InvalidInput, match="The clip is silent"):
+        known({"clip": Clip(np.zeros((2, 8000)), 8000)}, {}, parse(task=task))
+
+
+def test_a_cutoff_that_the_clip_does_not_have_is_refused_before_anything_is_rendered():
+    clip = Clip(0.1 * np.random.default_rng(0).standard_normal((1, 8000)), 8000)
+    with pytest.raises(InvalidOption, match="cutoff_hz=4000 is not between 0 and 4000 Hz"):
+        known({"clip": clip}, {}, parse(task="super_resolution", cutoff_hz=4000))
+
+
+@pytest.mark.parametrize("bins", [0, 1, 2])
+def test_magnitudes_of_no_window_are_refused(tmp_path, bins):
+    np.save(tmp_path / "few.npy", np.ones((1, bins, 40), np.float32))
+    clip = Clip(0.1 * np.random.default_rng(0).standard_normal((1, 8000)), 8000)
+    with pytest.raises(InvalidInput, match=f"have {bins} bins; there must be 3 or more"):
+        known({"clip": clip}, {"magnitude": tmp_path / "few.npy"}, parse(task="phase_retrieval"))
