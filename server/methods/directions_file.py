@@ -100,8 +100,19 @@ def _opened(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safe_open(path, "pt") as file:
             card = json.loads((file.metadata() or {}).get("athanor", "{}"))
             tensors = {key: file.get_tensor(key) for key in file.keys()}
-    except (SafetensorError, ValueError):
-        card, tensors = {}, {}
-    if card.get("format") != FORMAT or not {"vectors", "eigenvalues"} <= tensors.keys():
-        raise InvalidInput("The input 'from_directions' is not a directions file that vary gave back.")
+        if not _is_whole(card, tensors):
+            raise ValueError("card and tensors do not belong together")
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError):
+        raise InvalidInput("The input 'from_directions' is not a directions file that vary gave back.") from None
     return card, tensors
+
+
+def _is_whole(card: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the card is one of this format and says of the tensors what they are; KeyError where something is missing."""
+    if card["format"] != FORMAT:
+        return False
+    vectors, curve = tensors["vectors"], tensors["eigenvalues"]
+    wanted = [len(card["snr_db"]), curve.shape[1], *card["latent_shape"]]
+    said = {"backbone", "layout", "revision", "per_step", "found"} <= card.keys()
+    return (said and 0 not in wanted and list(vectors.shape) == wanted and 0 < len(card["curve_db"]) == len(curve)
+            and curve.ndim == 2 and all(bool(t.isfinite().all()) for t in (vectors, curve)))

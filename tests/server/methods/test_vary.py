@@ -150,7 +150,15 @@ def test_a_file_of_another_length_or_none_at_all_is_refused(noise_clip, context,
         vary(noise_clip(0.75), with_file)
     with pytest.raises(InvalidOption, match="combine has 3 weights; the file holds 2 directions"):
         vary(noise_clip(0.5), with_file, combine="1,1,1")
-    for content in (b"no file", safetensors.torch.save({"v": torch.zeros(1)})):
+    tensors = safetensors.torch.load(vary(noise_clip(0.5), context)[1].data)
+    card = json.loads(_metadata(vary(noise_clip(0.5), context)[1].data)["athanor"])
+    longer = card | {"latent_shape": [1, 30]}
+    bad = [(tensors, "[]"), (tensors, json.dumps({"format": card["format"]})), (tensors, json.dumps(longer)),
+           (tensors, json.dumps(card | {"curve_db": [0.0]})), (tensors, json.dumps(card | {"snr_db": []})),
+           (tensors | {"vectors": torch.full_like(tensors["vectors"], torch.nan)}, json.dumps(card)),
+           (tensors | {"eigenvalues": tensors["eigenvalues"][:, :1].contiguous()}, json.dumps(card))]
+    forged = [safetensors.torch.save(kept, metadata={"athanor": text}) for kept, text in bad]
+    for content in (b"no file", safetensors.torch.save({"v": torch.zeros(1)}), *forged):
         file.write_bytes(content)
         with pytest.raises(InvalidInput, match="not a directions file"):
             vary(noise_clip(0.5), with_file)
@@ -234,7 +242,8 @@ def test_progress_counts_up_and_cancel_stops_the_search(noise_clip, context, ste
 
 @pytest.mark.parametrize(("given", "says"), [
     ({"at": -3, "per_step": True}, "at and per_step each say where"),
-    ({"gamma": -1}, "sign says which way"), ({"gamma": "1,2,3,4,5", "directions": 8}, "at most 64 results"),
+    ({"gamma": -1}, "sign says which way"), ({"gamma": "2,1,2"}, "a gamma comes twice"),
+    ({"gamma": "1,2,3,4,5", "directions": 8}, "at most 64 results"),
     ({"range": "5:-5"}, "LOW:HIGH"), ({"range": "5"}, "range="), ({"directions": 9}, "less than or equal to 8"),
 ])
 def test_options_that_do_not_fit_are_refused(given, says):
