@@ -146,7 +146,8 @@ class Dsg:
 class Held:
     """A guide whose states are what is known already wherever `known` (1, 0 or between, as x0 broadcast) says so.
 
-    What is known follows its own noised trajectory alpha x0 + sigma e with one e for all levels.
+    What is known follows its own noised trajectory alpha x0 + sigma e with one e for all levels, and is x0 itself where
+    the schedule ends, also above sigma 0: that is what is decoded.
     """
 
     guide: Guide
@@ -161,7 +162,8 @@ class Held:
 
     def __call__(self, denoise: Denoise, state: State, levels: Levels) -> State:
         after = self.guide(denoise, state, levels)
-        x = torch.lerp(after.x, self.at(levels.at(after.index)), self.known)
+        own = self.x0 if after.index == levels.n_steps else self.at(levels.at(after.index))
+        x = torch.lerp(after.x, own, self.known)
         return State(x, after.index, after.history)
 
 

@@ -182,3 +182,12 @@ def test_what_is_held_ends_as_it_is_known(linear, levels):
     end = steer(linear.denoise, State(guide.at(levels.at(0))), levels, guide).x
     torch.testing.assert_close(end[0, :2], x0[0, :2])
     assert (end[0, 2:] - x0[0, 2:]).abs().max() > 0.01
+
+
+def test_what_is_held_is_not_noised_where_a_schedule_stops_above_sigma_0(linear):
+    x0, e = torch.randn(2, 1, N, generator=torch.Generator().manual_seed(1)).double()
+    known = torch.tensor([[1.0, 1.0, 0.0, 0.0]]).double()
+    levels = levels_from_edm_sigmas(torch.tensor([3.0, 1.0, 0.3]))
+    guide = Held(Irs(linear.loss, Pull(0.0, normalised=False), GivenNoise({})), known, x0, e)
+    end = steer(linear.denoise, State(guide.at(levels.at(0))), levels, guide).x
+    torch.testing.assert_close(end[0, :2], x0[0, :2])
