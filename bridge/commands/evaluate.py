@@ -17,6 +17,7 @@ ABOUT = {"pairs": ("fusion_window", "rating_sheet"), "levels": ("fusion_window",
          "seconds": ("fusion_window", "learn_gap", *PAPERS), "fuse": ("fusion_window",),
          "learned_fusions": ("fusion_window",), "learn": ("learn_gap", "fusion_window"), "restore": ("restoration",),
          "edit": ("editing",), "separate": ("separation",)}
+HEARD_IN = {"data": ("separation",), "embedding": ("separation", "directions")}
 # What an evaluation says itself to the jobs that it runs.
 TAKEN = {"fuse": ("snr_db", "at_step", "sweep", "balance", "seed", "backbone", "adapter"),
          "learn": ("prompt", "name", "replace", "seed", "backbone"),
@@ -42,7 +43,8 @@ def add(commands: argparse._SubParsersAction) -> None:
                               "music:AUDIO:INDEX.csv or rendered:FOLDER, as published; or music_like or events, of the "
                               "held-out sounds")
     command.add_argument("--embedding", metavar="CLAP",
-                         help="measure separation with CLAP: zerosep, editing, a hub id or a folder (what ships)")
+                         help="measure separation and directions with CLAP: zerosep, editing, a hub id or a folder "
+                              "(what ships)")
     command.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("evaluation"),
                          help="folder for figures, report and pictures (evaluation); what is in it is not measured again")
     command.add_argument("--quick", action="store_true", help="a few classes and clips, in minutes: shows that it runs")
@@ -53,12 +55,14 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_sizes(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--pairs", type=_whole(1, 200), metavar="N", help="pairs of recordings to fuse (20)")
+    command.add_argument("--pairs", type=_whole(1, 200), metavar="N",
+                         help="pairs of recordings to fuse (20; rating_sheet 5)")
     command.add_argument("--levels", type=_whole(3, 20), metavar="N",
                          help="levels at which each pair is fused, 3 to 20 (20)")
-    command.add_argument("--clips", type=_whole(1, 500), metavar="N", help="recordings to learn, or to restore (10)")
+    command.add_argument("--clips", type=_whole(1, 500), metavar="N",
+                         help="recordings to learn, restore, vary or edit, mixtures to separate (each part's own number)")
     command.add_argument("--seconds", type=_seconds, metavar="S",
-                         help="length of what is fused, learned or restored, 0.5 to 47 (3; 5 to learn)")
+                         help="length of each clip, 0.5 to 47 (3; learn_gap and separation 5, rating_sheet 4)")
     command.add_argument("--fuse", nargs="+", default=[], metavar="NAME=VALUE",
                          help="options of fuse, where pairs are fused; as in `--fuse reference=none inject=state`")
     command.add_argument("--learn", nargs="+", default=[], metavar="NAME=VALUE",
@@ -127,14 +131,15 @@ def _check(arguments: argparse.Namespace) -> None:
         folder = getattr(arguments, name)
         if folder is not None and not folder.is_dir():
             raise InvalidOption(f"--{name.replace('_', '-')} {folder} is not a folder.")
-    for option, parts in ABOUT.items():
-        if getattr(arguments, option) and arguments.parts and not set(parts) & set(arguments.parts):
-            raise InvalidOption(f"--{option.replace('_', '-')} is about {' and '.join(parts)}, which --parts leaves out.")
     _check_job("fuse", arguments.fuse, "reference=none inject=state")
     _check_job("learn", arguments.learn, "full=true learn_steps=800")
     _check_job("restore", arguments.restore, "algorithm=irs steps=20")
     _check_job("edit", arguments.edit, "guidance_target=5 steps=100")
     _check_job("separate", arguments.separate, "steps=25 passes=2")
+    for option, parts in (ABOUT | HEARD_IN).items():
+        if getattr(arguments, option) and not set(parts) & set(arguments.parts or PARTS):
+            why = "which --parts leaves out" if arguments.parts else f"measured only by name: add `--parts {parts[0]}`"
+            raise InvalidOption(f"--{option.replace('_', '-')} is about {' and '.join(parts)}, {why}.")
 
 
 def _check_job(kind: str, pairs: Sequence[str], example: str) -> None:

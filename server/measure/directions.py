@@ -192,7 +192,7 @@ def findings(figures: dict) -> list[Finding]:
 
 
 def lines(figures: dict) -> list[str]:
-    """A table, one row per clip: change over the latents' own norm, at gamma 2."""
+    """A table, one row per clip: change over the latents' own norm."""
     made = [f"Change of the latents, over their norm, at gamma {figures['plan']['gamma']:g}; matched: random directions "
             "made stronger until they change as much.", "",
             "| clip | 1st | 2nd | 3rd | random, mean | random, largest | matched, mean |", "|---|---|---|---|---|---|---|"]

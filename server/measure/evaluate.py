@@ -45,14 +45,15 @@ def evaluate(bench: Bench, asked: Asked, on_part: Callable[[str, dict], None] = 
 
     on_part: told each part's name and its figures, or why there are none, as soon as they are known.
     """
-    bench = _fewer(bench) if asked.quick else bench
+    full, bench = bench, _fewer(bench) if asked.quick else bench
     figures = _kept(bench, asked)
     for name in asked.parts:
         arguments = (dict(PARTS[name].quick) if asked.quick else {}) | dict(asked.arguments.get(name, {}))
-        key = _key(bench, asked, arguments)
+        on = replace(bench, held_out=full.held_out) if PARTS[name].all_sounds else bench
+        key = _key(on, asked, arguments)
         kept = figures["parts"].get(name)
         if asked.again or kept is None or kept["key"] != key or "not_measured" in kept:
-            figures["parts"][name] = {"key": key, **_measured(name, bench, arguments)}
+            figures["parts"][name] = {"key": key, **_measured(name, on, arguments)}
             _write(bench.folder, figures)
         on_part(name, figures["parts"][name])
     _write(bench.folder, figures)
@@ -106,7 +107,9 @@ def _kept(bench: Bench, asked: Asked) -> dict[str, Any]:
 
 
 def _write(folder: Path, figures: dict[str, Any]) -> None:
-    (folder / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    part = folder / f"{FIGURES}.part"  # hours of figures: never a half-written file in their place
+    part.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    part.replace(folder / FIGURES)
     pictures = sorted(path.name for path in folder.glob("*.png"))
     (folder / REPORT).write_text(report.page(figures, pictures), encoding="utf-8")
 
@@ -140,7 +143,10 @@ def _arguments(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     for name, part in PARTS.items():
         if changed := {place: said[size] for size, place in part.sizes.items() if said[size]}:
             plan = part.quick["plan"] if given.quick else part.module.Plan()
-            arguments[name] = {"plan": replace(plan, **changed)}
+            # Options said are added to those that a hurry has, which would else take its full number of steps.
+            merged = {place: {**getattr(plan, place), **value} if isinstance(value, dict) else value
+                      for place, value in changed.items()}
+            arguments[name] = {"plan": replace(plan, **merged)}
     return arguments
 
 

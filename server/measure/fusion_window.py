@@ -16,7 +16,7 @@ import numpy as np
 
 from server.audio import Clip
 from server.kinds import parse_options
-from server.measure.bench import Bench, Finding
+from server.measure.bench import Bench, Finding, NotMeasured
 from server.measure.crossfade import beyond_crossfade
 from server.measure.held_out import Sound
 from server.measure.prompts import prompt_of
@@ -71,7 +71,14 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
 
 
 def pairs(sounds: Sequence[Sound], count: int, seed: int) -> Iterator[tuple[Sound, Sound]]:
-    """`count` pairs of different classes; every sound once before one comes again."""
+    """`count` pairs of different classes; every sound once before one comes again.
+
+    Raises:
+        NotMeasured: the sounds are of fewer than two classes.
+    """
+    if len({sound.class_name for sound in sounds}) < 2:
+        raise NotMeasured("This needs held-out sounds of two classes at least; fetch them all with "
+                          "`python -m server.measure.fetch DIR`.")
     rng = np.random.default_rng([seed, 72])
     waiting: list[Sound] = []
     for _ in range(count):

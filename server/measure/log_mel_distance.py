@@ -16,9 +16,9 @@ BELOW_PEAK_DB = 80.0
 def log_mel_distance(estimate: np.ndarray, target: np.ndarray, sample_rate: int, *, n_mels: int = 64) -> np.ndarray:
     """Mean absolute difference of log-mels, nat (1 nat is 8.7 dB of magnitude), float64.
 
-    Window and hop are 64 and 16 ms at every rate, `n_mels` bands reach up to half the rate. What lies more than 80 dB below
-    the target's loudest mel counts as if it lay there, for both, so that a recording's noise floor does not rule. Level
-    counts.
+    The window is the power of two nearest to 64 ms, the hop 16 ms; `n_mels` bands reach up to half the rate. What lies
+    more than 80 dB below the target's loudest mel counts as if it lay there, for both, so that a recording's noise floor
+    does not rule. Level counts.
 
     Args:
         estimate, target: samples [..., time]; every leading index is a clip for itself.

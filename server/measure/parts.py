@@ -34,7 +34,7 @@ class Part:
     """One part: its module (`bench`), its heading in the report, and arguments of `measure` for a hurry.
 
     sizes: which field of its plan an option of the command line sets. of_paper: the tables of a paper, which take long and
-    are measured only where they are asked for by name.
+    are measured only where they are asked for by name. all_sounds: in a hurry too it has held-out sounds of every class.
     """
 
     module: ModuleType
@@ -42,6 +42,7 @@ class Part:
     quick: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, str] = field(default_factory=dict)
     of_paper: bool = False
+    all_sounds: bool = False
 
 
 def _alike(*names: str) -> dict[str, str]:
@@ -69,7 +70,7 @@ PARTS: Mapping[str, Part] = {
                            of_paper=True),
     "separation": Part(separation, "Separation (ZeroSep)",
                        {"plan": separation.Plan(mixtures=2, compared=1, seconds=2.0, options={"steps": 8})},
-                       {"clips": "mixtures", "seconds": "seconds", "separate": "options"}, of_paper=True),
+                       {"clips": "mixtures", "seconds": "seconds", "separate": "options"}, of_paper=True, all_sounds=True),
     "restoration": Part(restoration, "Restoration (DiffMusic)",
                         {"plan": restoration.Plan(clips=2, seconds=1.5, restore={"steps": 6, "algorithm": "irs"})},
                         _alike("clips", "seconds", "restore"), of_paper=True),

@@ -59,7 +59,7 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     folder.mkdir(exist_ok=True)
     shown, key = [], {}
     for number, (first, second) in enumerate(drawn, 1):
-        bench.report(number - 1, plan.sets, f"{first.class_name} + {second.class_name}")
+        bench.report(number - 1, len(drawn), f"{first.class_name} + {second.class_name}")
         rate = bench.backbone.facts.sample_rate
         original, reference = (repeat_to(sound.clip(rate), round(plan.seconds * rate)) for sound in (first, second))
         candidates = _candidates(bench, plan, original, reference)
@@ -73,7 +73,7 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
         shown.append([f"{number}-{place}" for place in range(1, len(KINDS) + 1)])
     (folder / "index.html").write_text(page(shown), encoding="utf-8")
     (bench.folder / KEY).write_text(json.dumps(key, indent=1) + "\n", encoding="utf-8")
-    return {"sets": plan.sets, "clips": len(key), "page": f"{FOLDER}/index.html", "key": KEY, "plan": asdict(plan)}
+    return {"sets": len(drawn), "clips": len(key), "page": f"{FOLDER}/index.html", "key": KEY, "plan": asdict(plan)}
 
 
 def _candidates(bench: Bench, plan: Plan, original: Clip, reference: Clip) -> dict[str, Clip]:
@@ -134,7 +134,7 @@ def _rows(path: Path, key: Mapping[str, object]) -> list[dict[str, str]]:
             raise InvalidInput(f"{path} is no answer sheet: its columns are not {', '.join(COLUMNS)}.")
         rows = [row for row in reader if all(row[question] for question in QUESTIONS)]
     for row in rows:
-        if row["clip"] not in key or not all(row[question] in "12345" for question in QUESTIONS):
+        if row["clip"] not in key or not all(row[question] in tuple("12345") for question in QUESTIONS):
             raise InvalidInput(f"{path}: {row} is not a rating from 1 to 5 of a clip of this key.")
     return rows
 
@@ -156,7 +156,11 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) < 2:
         print("usage: python -m server.measure.rating_sheet rating_key.json answers.csv [...]", file=sys.stderr)
         return 2
-    found = ratings(json.loads(Path(argv[0]).read_text(encoding="utf-8")), [Path(name) for name in argv[1:]])
+    try:
+        found = ratings(json.loads(Path(argv[0]).read_text(encoding="utf-8")), [Path(name) for name in argv[1:]])
+    except (OSError, ValueError, InvalidInput) as error:
+        print(f"{error} Give the key that the evaluation wrote, then the sheets that its page saved.", file=sys.stderr)
+        return 2
     print("| clip | like the original | like the reference | one sound | ratings |\n|---|---|---|---|---|")
     for kind, one in found.items():
         print(f"| {kind} | {one['original']:.2f} | {one['reference']:.2f} | {one['one']:.2f} | {one['ratings']} |")

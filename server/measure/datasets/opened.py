@@ -28,6 +28,8 @@ _INDEXED = ("ave", "music")
 def opened(said: str, held_out: HeldOut | None = None, *, seconds: float, sample_rate: int, seed: int) -> Iterator[Mixture]:
     """The mixtures of a set, mono at `sample_rate`, cut to `seconds`; offline ones and MUSDB18's cuts follow from the seed.
 
+    A stem that is silent in the cut is left out, and a mixture with fewer than two audible stems.
+
     Raises:
         InvalidOption: it is not written as above, or the loader misses something.
     """
@@ -45,7 +47,8 @@ def opened(said: str, held_out: HeldOut | None = None, *, seconds: float, sample
         found = davis.rendered(Path(folder))
     else:
         found = (davis.ave if name == "ave" else davis.music)(Path(folder), Path(last))
-    return (_alike(mixture, seconds, sample_rate) for mixture in found)
+    alike = (_alike(mixture, seconds, sample_rate) for mixture in found)
+    return (mixture for mixture in alike if len(mixture.stems) > 1)
 
 
 def _offline(said: str, held_out: HeldOut | None, *, seconds: float, sample_rate: int, seed: int) -> Iterator[Mixture]:
@@ -61,5 +64,6 @@ def _alike(mixture: Mixture, seconds: float, sample_rate: int) -> Mixture:
     def cut(clip: Clip) -> Clip:
         return Clip(resample(fold_mono(clip), sample_rate).samples[:, :round(seconds * sample_rate)], sample_rate)
 
-    return Mixture(cut(mixture.clip), {label: cut(clip) for label, clip in mixture.stems.items()}, mixture.name,
+    stems = {label: cut(clip) for label, clip in mixture.stems.items()}
+    return Mixture(cut(mixture.clip), {label: clip for label, clip in stems.items() if not clip.is_silent}, mixture.name,
                    mixture.classes)

@@ -110,3 +110,19 @@ def test_sizes_reach_the_parts_that_have_them():
     assert set(arguments("--clips", "4")) == {name for name, part in PARTS.items() if "clips" in part.sizes}
     hasty = arguments("--quick", "--levels", "5")["fusion_window"]["plan"]
     assert (hasty.pairs, hasty.levels) == (2, 5), "a hurry keeps the sizes that are not said"
+
+
+def test_options_of_a_job_are_added_to_those_of_a_hurry():
+    assert arguments("--quick", "--restore", "vmc=false")["restoration"]["plan"].restore == {
+        "steps": 6, "algorithm": "irs", "vmc": "false"}
+    assert arguments("--quick", "--separate", "steps=4")["separation"]["plan"].options == {"steps": "4"}
+
+
+def test_a_hurry_leaves_separation_the_instruments_it_needs(full_bench, measured):
+    assert PARTS["separation"].all_sounds
+    two = frozenset(full_bench.corpus.names.index(name) for name in ("rain", "drum"))
+    bench = dataclasses.replace(full_bench, corpus=dataclasses.replace(full_bench.corpus, classes=two))
+    evaluate(bench, Asked(("length",), quick=True))
+    evaluation.PARTS["length"] = dataclasses.replace(evaluation.PARTS["length"], all_sounds=True)
+    evaluate(bench, Asked(("length",), quick=True))
+    assert [n_classes for _, _, n_classes in measured] == [2, 3]

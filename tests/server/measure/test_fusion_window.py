@@ -28,6 +28,8 @@ def test_pairs_are_of_two_classes_and_use_every_sound_before_one_again(sounds):
     assert all(first.class_name != second.class_name for first, second in drawn)
     assert len({sound.path for pair in drawn[:2] for sound in pair}) == 4
     assert drawn == list(pairs(sounds.sounds, 6, seed=1))
+    with pytest.raises(NotMeasured, match="two classes"):
+        list(pairs(sounds.of("rain"), 1, seed=1))
 
 
 @pytest.fixture(scope="module")

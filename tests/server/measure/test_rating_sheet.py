@@ -47,9 +47,12 @@ def test_the_table_of_means(tmp_path, capsys):
     assert rating_sheet.main([str(tmp_path / "key.json"), str(tmp_path / "x.csv")]) == 0
     assert "| between | 4.00 | 2.00 | 5.00 | 1 |" in capsys.readouterr().out
     assert rating_sheet.main([]) == 2
+    assert rating_sheet.main([str(tmp_path / "key.json"), str(tmp_path / "lost.csv")]) == 2
+    assert "lost.csv" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["clip,a\n1-1,1\n", "clip,a,b,one\n9-9,1,1,1\n", "clip,a,b,one\n1-1,6,1,1\n"])
+@pytest.mark.parametrize("text", ["clip,a\n1-1,1\n", "clip,a,b,one\n9-9,1,1,1\n", "clip,a,b,one\n1-1,6,1,1\n",
+                                  "clip,a,b,one\n1-1,23,1,1\n"])
 def test_what_is_no_answer_is_refused(tmp_path, text):
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(InvalidInput):

@@ -32,6 +32,16 @@ def test_a_set_by_its_word(root: Path) -> None:
     assert list(opened(f"musdb18:{root}/musdb:test", **ASKED))[0].name == song.name
 
 
+def test_what_is_silent_in_the_cut_is_no_stem_and_one_stem_is_no_mixture(root: Path) -> None:
+    late = np.zeros((1, 8000))
+    late[:, 6000:] = 0.1
+    write_clip(root / "musdb" / "test" / "A - B" / "bass.wav", Clip(np.zeros((2, 8000)), 8000))
+    write_clip(next((root / "pairs").iterdir()) / "gt1.wav", Clip(late, 8000))
+    (song,) = opened(f"musdb18:{root}/musdb", **ASKED)
+    assert set(song.stems) == set(STEMS) - {"bass"}
+    assert list(opened(f"rendered:{root}/pairs", **ASKED)) == []
+
+
 def test_offline_sets_are_made_of_the_held_out_sounds(root: Path) -> None:
     sounds = []
     for name in ("rain", "flute"):
