@@ -157,7 +157,8 @@ class Handlers:
         found = await asyncio.to_thread(revisions)  # reads whole model folders once
         return {"device": state.device, "backbones": [
             {"name": name, "source": source.source, "revision": found[name], "resident": name in loaded,
-             "bytes": loaded[name].bytes if name in loaded else 0, "pinned": name in pins or (name in loaded and loaded[name].pinned),
+             "bytes": loaded[name].bytes if name in loaded else 0,
+             "pinned": name in pins or (name in loaded and loaded[name].pinned),
              "title": cards[name].title if name in cards else "", "card": asdict(cards[name]) if name in cards else None,
              "vocabulary": vocabulary_of(source)} for name, source in sources.items()]}
 

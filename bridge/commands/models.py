@@ -74,8 +74,10 @@ def _asked(words: list[str]) -> tuple[str | None, str | None]:
 def _change(action: str, name: str, output: Output) -> int:
     from bridge.commands.jobs import ask_server
 
-    if Path(name).expanduser().is_dir():  # the server runs in another folder
-        name = str(Path(name).expanduser().absolute())
+    if Path(name).expanduser().is_dir():  # unless it is a known name, a folder here, and the server runs in another
+        models = ask_server(lambda client: client.models(), output.say)
+        if name not in (model["name"] for model in models["backbones"]):
+            name = str(Path(name).expanduser().absolute())
     ask_server(lambda client: client.model(action, name), output.say)
     output.event("model", name=name, action=action)
     output.result(f"{name} {DONE[action]}")

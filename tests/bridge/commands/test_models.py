@@ -55,7 +55,9 @@ def test_another_model_tells_what_the_catalogue_knows(models):
     assert "words:    any" in shown
 
 
-def test_a_model_is_loaded_pinned_and_let_go(models):
+def test_a_model_is_loaded_pinned_and_let_go(models, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "embedded").mkdir()  # a known name is not a folder that happens to lie here
     assert models("pin", "embedded") == (OK, "embedded is loaded and stays so\n", "")
 
     def row() -> str:
