@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--backbone", default="embedded")
     given = parser.parse_args()
-    backbone = load(given.backbone)
+    backbone = load(given.backbone, device="cpu")  # where the noise is drawn
     rate = backbone.facts.sample_rate
     clip = Clip(0.1 * np.random.default_rng(0).normal(size=(1, round(given.seconds * rate))), rate)
     counting = Counting(backbone)

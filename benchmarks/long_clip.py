@@ -36,12 +36,16 @@ LOUD_DB = 60.0  # below the loudest band nothing counts
 
 
 def main() -> None:
+    if len(sys.argv) < 2:
+        raise SystemExit("usage: python benchmarks/long_clip.py FILE [MODEL]")
     inner = load(sys.argv[2] if len(sys.argv) > 2 else "embedded")
     facts, outer = inner.facts, windowed(inner)
     clip = to_channels(resample(read_clip(sys.argv[1]), facts.sample_rate), facts.channels)
     audio = torch.from_numpy(clip.samples)[None]
     audio = (0.5 / audio.abs().max() * audio).to(inner.device)
     plan = plan_windows(inner.latent_shape(audio.shape[-1])[1], outer.window_frames)
+    if plan.n_windows == 1:
+        raise SystemExit(f"{sys.argv[1]} fits into one window of {facts.max_s:.1f} s; give a longer file.")
     share = plan.n_windows * plan.length / plan.n_frames
     print(f"{clip.duration_s:.1f} s: {plan.n_windows} windows of {plan.length} frames, {share:.2f} times the clip's")
     faded, latents = _faded(plan), {}

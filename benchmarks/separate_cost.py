@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=3.0)
     given = parser.parse_args()
-    studio = Studio(load("embedded"))
+    studio = Studio(load("embedded", device="cpu"))  # where the noise is drawn
     samples = 0.1 * np.random.default_rng(0).normal(size=(1, round(given.seconds * studio.backbone.facts.sample_rate)))
     counted, clip = Counted(studio.backbone), Clip(samples, studio.backbone.facts.sample_rate)
     for inversion in ("ddpm", "ddim"):

@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--prompt", default="")
     parser.add_argument("--rounds", type=int, default=50)
     given = parser.parse_args()
-    with Studio(load("embedded")) as studio:
+    with Studio(load("embedded", device="cpu")) as studio:  # where the noise is drawn
         backbone = studio.backbone
         clip = resample(read_clip(Path(presets.__file__).parent / "clips" / "bowed_drone.flac"), backbone.facts.sample_rate)
         clip = to_length(Clip(clip.samples[:1], clip.sample_rate), round(given.seconds * clip.sample_rate))

@@ -20,6 +20,7 @@ import numpy as np
 
 from server.audio import Clip, fold_mono, resample
 from server.errors import InvalidInput
+from server.kinds import parse_options
 from server.kinds.restore import RestoreOptions
 from server.measure import diffmusic, timbre
 from server.measure.bench import Bench, Finding, NotMeasured
@@ -83,10 +84,12 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
 
     Raises:
         NotMeasured: there are no held-out sounds, too few of them suit, or the model does not render clips that long.
+        InvalidOption: an option that one of the tasks does not take, before anything is rendered.
     """
     plan = plan or Plan()
     bench.need_seconds(plan.seconds)
     samples = _samples(bench, plan)
+    _check(plan, samples)
     trials, planned = {}, len(plan.trials) * len(samples)
     for title, trial in plan.trials.items():
         kept: dict[str, list[Made]] = {}
@@ -97,6 +100,14 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
                 kept.setdefault(name, []).append(made)
         trials[title] = {name: _row(all_made) for name, all_made in kept.items()}
     return {"plan": asdict(plan), "clips": len(samples), "trials": trials}
+
+
+def _check(plan: Plan, samples: Sequence[Sample]) -> None:
+    for trial in plan.trials.values():
+        damage = trial.damage(samples, 0)
+        for options in plan.rows.values():
+            parse_options("restore", {"task": trial.task, **damage.options, **options},
+                          frozenset(damage.clips) | frozenset(damage.files))
 
 
 def _samples(bench: Bench, plan: Plan) -> list[Sample]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from server.audio import Clip
-from server.errors import InvalidInput
+from server.errors import InvalidInput, InvalidOption
 from server.measure import diffmusic, restoration
 from server.measure.bench import Bench, NotMeasured
 from server.measure.damages import TRIALS, Damage
@@ -65,6 +65,12 @@ def test_a_clip_that_is_refused_counts_as_it_came(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr(restoration, "_restored", refuses)
     rows = restoration.measure(bench, Plan(clips=2, seconds=0.4, restore=TINY | {"task": "declip"}))["trials"]["declip"]
     assert rows["irs"]["refused"] == 2 and rows["irs"]["si_sdr"] == rows["nothing"]["si_sdr"]
+
+
+def test_an_option_that_a_task_does_not_take_is_told_before_anything_is_rendered(bench: Bench, monkeypatch) -> None:
+    monkeypatch.setattr(restoration, "_made", lambda *given: pytest.fail("rendered"))
+    with pytest.raises(InvalidOption, match="takes its words from the stems"):
+        restoration.measure(bench, Plan(clips=2, seconds=0.4, restore=TINY | {"prompt": "rain"}))
 
 
 def test_a_loss_is_reported_as_one() -> None:
