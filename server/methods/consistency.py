@@ -23,6 +23,8 @@ CROSSFADE_S = 0.02
 _NEAR_S, _MOST_GAIN_DB = 0.2, 12.0  # how much around a gap says how loud it is, and how far that is believed
 _CONTEXT_S, _ORDER = 0.1, 64  # what the extrapolation under a crossfade hears, and how far it looks back
 _TRANSITION = 0.05  # of the cutoff, above it
+HIGHEST_CUTOFF = 0.99
+"""Of half the sample rate."""
 _STOPBAND_DB = 90.0
 
 
@@ -105,7 +107,7 @@ def super_resolution(clip: Clip, restored: Clip, cutoff_hz: float) -> Clip:
 
     Raises:
         InvalidInput: the two clips differ in rate, channels or length.
-        InvalidOption: the cutoff is not above 0 and below half the sample rate.
+        InvalidOption: as `require_cutoff`.
     """
     _require_alike(clip, restored)
     require_cutoff(cutoff_hz, clip.sample_rate)
@@ -118,10 +120,14 @@ def super_resolution(clip: Clip, restored: Clip, cutoff_hz: float) -> Clip:
 
 
 def require_cutoff(cutoff_hz: float, sample_rate: int) -> None:
-    """Raise InvalidOption unless there is something of a clip of this rate on both sides of the cutoff."""
-    if not 0.0 < cutoff_hz < sample_rate / 2:
-        raise InvalidOption(f"cutoff_hz={cutoff_hz:g} is not between 0 and {sample_rate / 2:g} Hz, half the clip's sample "
-                            "rate. Give a lower one, or resample the clip to a higher rate first.")
+    """Raise InvalidOption unless the cutoff leaves something of a clip of this rate below and above it.
+
+    Above it that is 1 % of the band: the nearer to its end, the longer the filter.
+    """
+    highest_hz = HIGHEST_CUTOFF * sample_rate / 2
+    if not 0.0 < cutoff_hz <= highest_hz:
+        raise InvalidOption(f"cutoff_hz={cutoff_hz:g} is not between 0 and {highest_hz:g} Hz, {HIGHEST_CUTOFF:.0%} of half "
+                            "the clip's sample rate. Give a lower one, or resample the clip to a higher rate first.")
 
 
 def low_pass(pass_hz: float, stop_hz: float, sample_rate: int) -> np.ndarray:
@@ -182,7 +188,7 @@ def _checked_magnitude(magnitude: np.ndarray, restored: Clip, n_fft: int, hop: i
     if not np.isfinite(given).all() or (given < 0).any() or not given.any():
         raise InvalidInput("The magnitudes hold NaN, infinite or negative values, or nothing but zeros. Give the absolute "
                            "values of a short-time Fourier transform.")
-    return torch.from_numpy(np.ascontiguousarray(np.broadcast_to(given, wanted)))
+    return torch.from_numpy(np.array(np.broadcast_to(given, wanted)))  # a copy: a view could not be written to
 
 
 def declip(clip: Clip, restored: Clip, clipped: np.ndarray) -> Clip:

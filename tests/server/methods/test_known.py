@@ -58,8 +58,10 @@ def test_a_silent_clip_is_called_silent(task):
 
 def test_a_cutoff_that_the_clip_does_not_have_is_refused_before_anything_is_rendered():
     clip = Clip(0.1 * np.random.default_rng(0).standard_normal((1, 8000)), 8000)
-    with pytest.raises(InvalidOption, match="cutoff_hz=4000 is not between 0 and 4000 Hz"):
-        known({"clip": clip}, {}, parse(task="super_resolution", cutoff_hz=4000))
+    for cutoff_hz in (3999.999, 4000, 9000):
+        with pytest.raises(InvalidOption, match=f"cutoff_hz={cutoff_hz:g} is not between 0 and 3960 Hz, 99% of half"):
+            known({"clip": clip}, {}, parse(task="super_resolution", cutoff_hz=cutoff_hz))
+    assert known({"clip": clip}, {}, parse(task="super_resolution", cutoff_hz=3960)).cutoff_hz == 3960
 
 
 @pytest.mark.parametrize("bins", [0, 1, 2])
