@@ -57,8 +57,10 @@ def check_entry(home: Path, name: str, folder: Path) -> bool:
     if there is None:
         return True
     if (home / there.get("source", "")).resolve() != (home / folder).resolve():
-        raise InvalidOption(f'{path} has [{name}] already. Write source = "{folder.as_posix()}" there, or take its lines '
-                            "out.")
+        # A source that is not there yet would read as a hub id.
+        advice = (f'Write source = "{folder.as_posix()}" there, or take its lines out.' if (home / folder).is_dir() else
+                  f"Take its lines out, try again, and put the others below the new [{name}].")
+        raise InvalidOption(f"{path} has [{name}] already. {advice}")
     return False
 
 

@@ -204,6 +204,8 @@ def test_what_models_toml_says_already_is_not_overwritten(tmp_path, tiny_folder,
     (tmp_path / "models.toml").write_text('[musicldm]\ndtype = "bfloat16"\n', encoding="utf-8")
     with pytest.raises(InvalidOption, match=r"has \[musicldm\] already. Write source = "):
         add(tiny_folder("musicldm"), "musicldm", tmp_path, tell)
+    with pytest.raises(InvalidOption, match=r"has \[musicldm\] already. Take its lines out, try again"):
+        get("musicldm", tmp_path, tell)
 
 
 @pytest.mark.parametrize(("text", "licence"), [
