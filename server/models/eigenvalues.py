@@ -13,6 +13,7 @@ The embedded model's ships with it; `python -m server.measure.eigenvalues` measu
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -70,8 +71,11 @@ def _parsed(text: str) -> EigenvalueTable:
     snr_db, rows = tuple(stored["snr_db"]), tuple(tuple(map(float, row)) for row in stored["eigenvalues"])
     if not snr_db or len(snr_db) != len(rows) or list(snr_db) != sorted(set(snr_db)) or len({*map(len, rows)}) != 1:
         raise ValueError("one row of eigenvalues for each level, levels rising")
+    positive = rows[0] and all(0.0 < value < math.inf for row in rows for value in row)
+    if not positive or not all(map(math.isfinite, snr_db)):
+        raise ValueError("positive eigenvalues, finite levels")
     clips, seconds = int(stored["clips"]), float(stored["seconds"])
-    return EigenvalueTable(stored["model"], stored["revision"], clips, seconds, snr_db, rows)
+    return EigenvalueTable(str(stored["model"]), str(stored["revision"]), clips, seconds, snr_db, rows)
 
 
 @cache

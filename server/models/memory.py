@@ -16,7 +16,7 @@ from torch import Tensor
 
 from server.errors import OutOfMemory
 
-_SIGNS = ("not enough memory", "can't allocate memory", "out of memory")
+_SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "_ALLOC_FAILED")  # the last of CUDA's libraries
 
 
 def is_out_of_memory(error: BaseException) -> bool:

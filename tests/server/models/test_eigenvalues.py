@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 
 import presets
 from server.audio import Clip, read_clip
+from server.errors import InvalidInput
 from server.measure.studio import Studio
-from server.models.eigenvalues import shipped_table
+from server.models.base import BackboneFacts
+from server.models.eigenvalues import read_table, shipped_table
 from server.models.loading import load
 
 
@@ -50,3 +53,22 @@ def test_the_embedded_model_s_directions_move_a_real_sound_and_gamma_0_does_not(
     table = shipped_table(studio.backbone.facts)
     expected = np.exp(np.interp(found["snr_db"][0], table.snr_db, np.log([row[0] for row in table.eigenvalues])))
     assert found["eigenvalues"][0][0] == pytest.approx(expected, rel=0.6)
+
+
+WHOLE = {"model": "bells", "revision": "r1", "clips": 2, "seconds": 1.0, "snr_db": [-10, 0],
+         "eigenvalues": [[4, 2], [1, 0.5]]}
+
+
+@pytest.mark.parametrize(("wrong", "says"), [
+    ({"eigenvalues": [[], []]}, "is no table of"), ({"eigenvalues": [[4, -2], [1, 0.5]]}, "is no table of"),
+    ({"eigenvalues": [[4, float("nan")], [1, 0.5]]}, "is no table of"), ({"snr_db": [0, -10]}, "is no table of"),
+    ({"snr_db": [0, float("inf")]}, "is no table of"), ({"revision": 7}, "on bells revision 7; the model here is tiny"),
+])
+def test_a_table_that_cannot_be_used_is_refused(tmp_path, wrong, says):
+    facts = BackboneFacts("tiny", "audioldm", "r1", 16000, 1, 25.0, 10.24)
+    file = tmp_path / "table.json"
+    file.write_text(json.dumps(WHOLE), encoding="utf-8")
+    assert read_table(file, facts).eigenvalues == ((4.0, 2.0), (1.0, 0.5))
+    file.write_text(json.dumps(WHOLE | wrong), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=says):
+        read_table(file, facts)

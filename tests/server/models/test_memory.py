@@ -73,6 +73,7 @@ def test_the_failed_attempt_holds_nothing_when_the_next_begins():
 
 
 def test_other_errors_are_not_climbed():
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     assert not is_out_of_memory(RuntimeError("shapes differ")) and not is_out_of_memory(ValueError("out of memory"))
     card = Card(0)
     with pytest.raises(RuntimeError, match="shapes differ"):
