@@ -61,8 +61,8 @@ class Worker:
                 case link.Run() as run:
                     self._attempt(run)
                 case link.Model() as order:
-                    if order.action in ("unload", "unpin"):  # what was wanted at the start no longer is
-                        wanted = [one for one in wanted if one.name != order.name]
+                    # What was wanted at the start may no longer be.
+                    wanted = [one for one in wanted if (f"un{one.action}", one.name) != (order.action, order.name)]
                     self._line.modelled(order, self._model(order))
                 case None if wanted:
                     self._warm(wanted.pop(0))

@@ -43,11 +43,11 @@ def test_only_device_errors_that_poison_the_process_end_it(error: Exception, is_
 
 
 def test_what_was_let_go_before_it_was_loaded_is_not_loaded_and_orders_come_first(monkeypatch) -> None:
-    unpin = link.Model(action="unpin", name="b")
-    orders = iter([None, unpin, None, link.Stop()])
+    unpin, unload = link.Model(action="unpin", name="b"), link.Model(action="unload", name="c")
+    orders = iter([None, unpin, unload, None, link.Stop()])
     line = SimpleNamespace(next_order=lambda timeout_s: next(orders), modelled=lambda order, error: None)
-    worker = Worker(SimpleNamespace(pins=["a", "b"], warm=False, idle_unload_s=0.0), line)
+    worker = Worker(SimpleNamespace(pins=["a", "b", "c"], warm=False, idle_unload_s=0.0), line)
     done: list[tuple[str, str]] = []
     monkeypatch.setattr(worker, "_model", lambda order: done.append((order.action, order.name)))
     worker.serve()
-    assert done == [("pin", "a"), ("unpin", "b")]
+    assert done == [("pin", "a"), ("unpin", "b"), ("unload", "c"), ("pin", "c")]
