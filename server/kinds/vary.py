@@ -11,6 +11,8 @@ from server.errors import InvalidOption
 from server.kinds.base import InputSpec, Kind, ModelOptions, Numbers, Prompt, ResultSpec, Spans, empty_is_none
 
 MOST_DIRECTIONS, MOST_RESULTS = 8, 64
+FURTHEST = 100.0
+"""Deviations along a direction; far beyond them the numbers of a network overflow."""
 OPEN_DB = 300.0
 """Where an open end of a stretch of levels lies: beyond every schedule, and a number in JSON."""
 
@@ -42,8 +44,8 @@ class VaryOptions(ModelOptions):
     prompt: Prompt = Field("", description="What the clip is, in words; not needed.")
     directions: int = Field(3, ge=1, le=MOST_DIRECTIONS, description="How many directions, 1 to 8, the strongest first.")
     gamma: Numbers = Field(
-        (2.0,), description="How far along a direction, in standard deviations of what the model holds possible; both ways "
-        "are rendered. Several give several results."
+        (2.0,), description="How far along a direction, 0 to 100 standard deviations of what the model holds possible; "
+        "both ways are rendered. Several give several results."
     )
     sign: Literal["both", "plus", "minus"] = Field("both", description="Which way along the direction.")
     combine: Numbers = Field(
@@ -85,8 +87,10 @@ class VaryOptions(ModelOptions):
     def _fits_together(self) -> VaryOptions:
         if self.per_step and self.at is not None:
             raise ValueError("at and per_step each say where the directions are found; give one of them")
-        if not self.gamma or any(g < 0.0 for g in self.gamma):
-            raise ValueError("gamma is one or more numbers from 0 up; sign says which way")
+        if not self.gamma or any(not 0.0 <= g <= FURTHEST for g in self.gamma):
+            raise ValueError(f"gamma is one or more numbers from 0 to {FURTHEST:g}; sign says which way")
+        if any(abs(weight) > FURTHEST for weight in self.combine):
+            raise ValueError(f"the weights of combine are numbers from {-FURTHEST:g} to {FURTHEST:g}")
         if len({f"{g:g}" for g in self.gamma}) < len(self.gamma):
             raise ValueError("a gamma comes twice; give each one once, they name the results")
         if len(self.combine) > MOST_DIRECTIONS:

@@ -26,19 +26,23 @@ PULL_BACK = 0.025
 """delta of eq. 6, as the paper fixes it for 200 steps."""
 _PULL_BACK_STEPS = 200
 CROSSFADE_S = 0.02
+SHORTEST_S = 0.001
 
 
 def within(spans: Spans, duration_s: float) -> tuple[tuple[float, float], ...]:
     """The stretches in order, those that touch made one, cut off at the clip's end.
 
     Raises:
-        InvalidOption: one begins behind the end of the clip.
+        InvalidOption: one begins behind the end of the clip, or holds less than a millisecond of it.
     """
     merged: list[tuple[float, float]] = []
     for start_s, end_s in sorted(spans):
         if start_s >= duration_s:
             raise InvalidOption(f"select={start_s:g}:{end_s:g} begins behind the end of the clip, at {duration_s:.3f} s. "
                                 "Give seconds within it.")
+        if min(end_s, duration_s) - start_s < SHORTEST_S:
+            raise InvalidOption(f"select={start_s:g}:{end_s:g} holds less than {1000 * SHORTEST_S:g} ms of the clip, which "
+                                f"ends at {duration_s:.3f} s: nothing would change. Give a longer stretch.")
         end_s = min(end_s, duration_s)
         if merged and start_s <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end_s))

@@ -14,6 +14,9 @@ def test_stretches_are_put_in_order_joined_where_they_touch_and_cut_at_the_end()
     assert within([(3.0, 9.0), (0.5, 1.0), (1.0, 1.5)], 4.0) == ((0.5, 1.5), (3.0, 4.0))
     with pytest.raises(InvalidOption, match="select=4:5 begins behind the end of the clip, at 4.000 s"):
         within([(4.0, 5.0)], 4.0)
+    for nothing in ((1.0, 1.00001), (3.99999, 5.0)):
+        with pytest.raises(InvalidOption, match="holds less than 1 ms of the clip, which ends at 4.000 s"):
+            within([nothing], 4.0)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 10, 16), (1, 64, 10)])

@@ -243,6 +243,7 @@ def test_progress_counts_up_and_cancel_stops_the_search(noise_clip, context, ste
 @pytest.mark.parametrize(("given", "says"), [
     ({"at": -3, "per_step": True}, "at and per_step each say where"),
     ({"gamma": -1}, "sign says which way"), ({"gamma": "2,1,2"}, "a gamma comes twice"),
+    ({"gamma": 1e30}, "from 0 to 100"), ({"combine": "1,-1e30"}, "from -100 to 100"),
     ({"gamma": "1,2,3,4,5", "directions": 8}, "at most 64 results"),
     ({"range": "5:-5"}, "LOW:HIGH"), ({"range": "5"}, "range="), ({"directions": 9}, "less than or equal to 8"),
 ])
