@@ -32,9 +32,9 @@ def wanted_files(layout: str) -> list[str]:
 
 
 def missing_parts(folder: Path, layout: str) -> list[str]:
-    """The parts that `folder` lacks, or has without weights."""
-    return [part for part in PARTS[layout]
-            if not any((folder / part).glob("*.json" if part in _WITHOUT_WEIGHTS else "*.safetensors"))]
+    """The parts that `folder` lacks, or has without weights or with some of several files of weights."""
+    return [part for part in PARTS[layout] if not (
+        any((folder / part).glob("*.json")) if part in _WITHOUT_WEIGHTS else _has_weights(folder / part))]
 
 
 def check_model(folder: Path, layout: str) -> None:
@@ -48,6 +48,18 @@ def check_model(folder: Path, layout: str) -> None:
     for path in sorted(folder.rglob("*.safetensors")):
         if path.stat().st_size != _whole_size(path):
             raise ModelUnavailable(f"{path} is cut off or damaged. Copy it again.")
+
+
+def _has_weights(part: Path) -> bool:
+    """Whether there are weights, and where an index lists several files, all of these."""
+    here, listed = {path.name for path in part.glob("*.safetensors")}, set()
+    for index in part.glob("*.safetensors.index.json"):
+        if index.name.removesuffix(".index.json") not in here:  # one file with everything is taken before several
+            try:
+                listed |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return False
+    return bool(here) and listed <= here
 
 
 def _whole_size(path: Path) -> int:
