@@ -20,7 +20,7 @@ import torch
 from server.audio import Clip
 from server.kinds.restore import RestoreOptions
 from server.methods import consistency, mend
-from server.methods.context import Context, Output
+from server.methods.context import Context, Output, Progress
 from server.methods.damage import clipped_samples
 from server.methods.fitting import bandwidth_hz, unfit
 from server.methods.known import roughly_mended
@@ -71,9 +71,10 @@ def _around_gaps(clips: Mapping[str, Clip], options: RestoreOptions,
     samples = clip.samples.copy()
     stretches = around(clip, options.gap)
     heard = [stretch for stretch in stretches if not stretch.is_silent(clip)]
-    for stretch in heard or stretches[:1]:  # all in silence: the first one says so
+    rendered = heard or stretches[:1]  # all in silence: the first one says so
+    for number, stretch in enumerate(rendered):
         asked = options.model_copy(update={"gap": stretch.gaps_s})
-        (part,), record = _as_a_whole({"clip": stretch.of(clip)}, asked, context)
+        (part,), record = _as_a_whole({"clip": stretch.of(clip)}, asked, _part_of(context, number, len(rendered)))
         samples[:, stretch.start : stretch.stop] = part.samples
         records.append(record)
     for stretch in stretches:
@@ -85,6 +86,15 @@ def _around_gaps(clips: Mapping[str, Clip], options: RestoreOptions,
         "network_evaluations": sum(record["network_evaluations"] for record in records),
         "distance": [record["distance"] for record in records],
     }
+
+
+def _part_of(context: Context, number: int, of: int) -> Context:
+    """The same for one of several renders alike: its progress is a share of the job's."""
+    def on_step(progress: Progress) -> None:
+        n_steps = max(1, progress.n_steps)
+        context.on_step(Progress(number * n_steps + progress.step, of * n_steps, progress.phase))
+
+    return replace(context, on_step=on_step)
 
 
 @torch.no_grad()

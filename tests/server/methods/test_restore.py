@@ -74,6 +74,14 @@ def test_of_a_long_clip_only_what_is_around_the_gaps_is_rendered(context, backbo
     assert (made[:, inside] != clip.samples[:, inside]).mean() > 0.99
 
 
+def test_progress_over_several_gaps_counts_up_once(context, noise_clip):
+    seen = []
+    restore(replace(context, on_step=seen.append), noise_clip(seconds=30.0), "inpaint", gap=("2:2.2", "12:12.5"))
+    shares = [progress.step / max(1, progress.n_steps) for progress in seen]
+    assert shares == sorted(shares) and shares[0] == 0.0 and shares[-1] == 1.0
+    assert sum(0.4 < share < 0.6 for share in shares) > 1
+
+
 def test_a_cutoff_is_found_where_none_is_given(context, noise_clip):
     clip = noise_clip(seconds=2.0)
     narrow = replace(clip, samples=filtered(clip.samples, low_pass(900.0, 1000.0, 4000)))
