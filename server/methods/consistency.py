@@ -181,7 +181,8 @@ def magnitude_error_db(magnitude: torch.Tensor, audio: torch.Tensor, n_fft: int,
 
 def _checked_magnitude(magnitude: np.ndarray, restored: Clip, n_fft: int, hop: int) -> torch.Tensor:
     wanted = (restored.channels, n_fft // 2 + 1, restored.n_samples // hop + 1)
-    given = np.asarray(magnitude, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused below
+        given = np.asarray(magnitude, dtype=np.float32)
     if given.shape not in (wanted, wanted[1:]):
         raise InvalidInput(f"The magnitudes have the shape {list(given.shape)}; this clip takes {list(wanted)} (channels, "
                            f"bins, frames): Hann window of {n_fft} samples, a frame every {hop}, centred.")

@@ -111,7 +111,7 @@ def test_magnitudes_are_taken_as_a_copy_that_torch_may_write_to() -> None:
 
 
 @pytest.mark.parametrize("broken", [np.ones((2, 500, 63)), np.full((513, 63), -1.0), np.zeros((513, 63)),
-                                    np.full((513, 63), np.nan)])
+                                    np.full((513, 63), np.nan), np.full((513, 63), 1e300)])
 def test_magnitudes_that_are_none_are_refused(broken) -> None:
     with pytest.raises(InvalidInput, match="magnitudes"):
         consistency.phase_retrieval(broken, noise(0))
