@@ -169,7 +169,11 @@ class Handlers:
         if action in ("load", "pin") or name not in here:
             name = self._usual_name(name)
         if action in ("pin", "unpin"):
-            pins.keep(name, action == "pin")
+            try:
+                pins.keep(name, action == "pin")
+            except OSError as error:
+                raise StorageError(f"which models are pinned could not be written down ({error.strerror}). See that there "
+                                   f"is room in {self._settings.paths.pins.parent} and try again.") from None
         asked = asyncio.create_task(self._executor.model(action, name), name=f"{action} {name}")
         await asyncio.wait({asked}, timeout=_ANSWER_S)
         if not asked.done():

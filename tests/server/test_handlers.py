@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from server.errors import InvalidOption, OutOfMemory
+from server.errors import InvalidOption, OutOfMemory, StorageError
 from server.executors.base import ExecutorState, LoadedModel
 from server.handlers import Handlers
 from server.models.catalogue import EMBEDDED_FOLDER
@@ -70,6 +70,13 @@ async def test_what_has_no_room_is_not_pinned(ask, worker, tmp_path) -> None:
     with pytest.raises(OutOfMemory):
         await ask("models.pin", "audioldm2")
     assert Pins(tmp_path / "pins.json").names() == []
+
+
+async def test_a_pin_that_cannot_be_written_is_said(ask, worker, tmp_path) -> None:
+    (tmp_path / "pins.new").mkdir()  # where it would be written first
+    with pytest.raises(StorageError, match="could not be written down .*room in"):
+        await ask("models.pin", "embedded")
+    assert worker.asked == []
 
 
 async def test_a_loaded_model_whose_folder_is_gone_is_listed_and_can_be_let_go(ask, worker, tmp_path) -> None:
