@@ -59,7 +59,7 @@ class Bench:
         corpus: the embedded model's corpus with its splits train, judge and test, or None.
         seed: everything random follows from it.
         data: which mixtures take the place of the usual ones, as `datasets.opened` reads it, or "".
-        hearing: the embedding that likenesses, Frechet distances and distances of features are in.
+        hearing: the embedding that separation and directions are judged in (likeness, Frechet distance, LPAPS).
         report: called with (done, total, what) as a part goes on; may raise to stop it.
     """
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from server.audio import Clip
+from server.kinds import parse_options
 from server.measure import judge as judges
 from server.measure.bench import Bench, Finding
 from server.measure.embedded_embedding import EmbeddedEmbedding
@@ -54,9 +55,12 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
 
     Raises:
         NotMeasured: there are no held-out sounds or no corpus for the judge, or the model does not render so long.
+        InvalidOption: an option that one of the methods does not take, before anything is rendered.
     """
     plan = plan or Plan()
     bench.need_seconds(plan.seconds)
+    for method in plan.methods:
+        parse_options("edit", {"to": ["any"], "method": method, **plan.options})
     told = judges.judge_of(bench, judge)
     known = [sound for sound in bench.need_held_out().drawn(4, bench.seed) if sound.class_name in told.names]
     drawn = list(pairs(known, plan.edits, bench.seed))

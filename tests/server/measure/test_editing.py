@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from server.errors import InvalidOption
 from server.measure import editing, judge, mel_classifier
 from server.measure.bench import NotMeasured
 from server.measure.editing import Plan, gap
@@ -53,6 +55,11 @@ def test_every_method_has_its_curve(full_bench):
     assert [row.what.split(",")[0] for row in rows] == [
         "ddpm against sdedit at equal adherence", "ddpm against ddim at equal adherence", "leakage out of a selection"]
     assert rows[-1].met is True
+
+
+def test_an_option_that_a_method_does_not_take_is_told_first(bench):
+    with pytest.raises(InvalidOption, match="ddim inverts steps of order 1"):
+        editing.measure(bench, replace(PLAN, options={"order": "2"}), JUDGE)
 
 
 def test_without_a_judge_it_is_not_measured(bench):
