@@ -27,6 +27,7 @@ from server.errors import StorageError
 ORIGINATOR = "Athanor"
 StartSource = Literal["requested", "bext", "zero"]
 _MOST_NAME = 80
+_MOST_BYTES = 120
 
 
 class _Record(BaseModel):
@@ -163,7 +164,9 @@ def stamp(clip: Clip, origin: Origin, provenance: dict[str, Any]) -> Bext:
 
 def result_stem(sources: list[str], name: str, job_id: str) -> str:
     """A file name, without ending, that says what a result is made of and is unique to its job."""
-    made_of = "+".join(re.sub(r"[^\w-]+", "_", source).strip("_") for source in sources)[:_MOST_NAME] or "athanor"
+    made_of = "+".join(re.sub(r"[^\w-]+", "_", source).strip("_") for source in sources)[:_MOST_NAME]
+    # A file name may have 255 bytes, and a character of another script takes up to four.
+    made_of = made_of.encode("utf-8", "ignore")[:_MOST_BYTES].decode("utf-8", "ignore") or "athanor"
     return f"{made_of}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}-{job_id[:8]}"
 
 

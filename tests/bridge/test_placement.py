@@ -135,7 +135,8 @@ def test_a_stamp_takes_any_prompt():
     assert stamp(noise(), origin(Start(0, 48000, "zero"), description="é" * 2000), {}).pack()
 
 
-def test_result_names_say_what_they_are_made_of():
+def test_result_names_say_what_they_are_made_of(tmp_path):
     assert result_stem(["bell 1", "drone/é"], "fused -9 dB", JOB) == "bell_1+drone_é-fused_-9_dB-01234567"
     assert result_stem([], "generated", JOB) == "athanor-generated-01234567"
     assert len(result_stem(["x" * 500], "fused", JOB)) < 120
+    (tmp_path / f"{result_stem(['鐘' * 80], 'stem_1_' + 40 * 'x', JOB)}.wav").touch()  # not too long for a file's name
