@@ -162,6 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     def told(*words: Any) -> None:
         print("{} of {}: {}".format(*words), flush=True)
 
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     with Studio(load(given.model, device=given.device, home=given.home)) as studio:
         bench = Bench(studio, given.out.parent, held_out.load(given.held_out), seed=given.seed, report=told)
         figures = measure(bench, Plan(given.clips, given.seconds),

@@ -112,6 +112,8 @@ def _check(plan: Plan, samples: Sequence[Sample]) -> None:
 
 def _samples(bench: Bench, plan: Plan) -> list[Sample]:
     """Clips that suit, of as many classes as there are, by seed."""
+    if plan.clips < 2:
+        raise NotMeasured(f"Restoration compares sets of clips, of {plan.clips} there is none; say `--clips 2` or more.")
     rate, found = bench.backbone.facts.sample_rate, []
     for sound in _in_turn(bench.need_held_out(), bench.seed):
         if (clip := _suited(sound, rate, plan.seconds)) is not None:

@@ -86,6 +86,8 @@ def test_too_few_sounds_are_not_measured(bench: Bench) -> None:
         restoration.measure(replace(bench, held_out=None))
     with pytest.raises(NotMeasured, match="0.7 s long"):
         restoration.measure(bench, Plan(seconds=0.7))
+    with pytest.raises(NotMeasured, match="--clips 2"):
+        restoration.measure(bench, Plan(clips=1, seconds=0.4))
 
 
 def test_published_rows_are_rows_of_trials() -> None:
