@@ -42,6 +42,10 @@ from server.sampling.levels import Levels
 from server.sampling.noise import Repeated
 from server.sampling.solve import State, advance
 
+_PER_LEVEL = ("snr_db", "eigenvalues", "iterations", "angle", "found_at_db")
+"""What the first of a job's variations says of its directions, and the others leave out: with directions at hundreds of
+levels, 64 of them would be more than is kept of a job."""
+
 
 @dataclass(frozen=True)
 class Move:
@@ -137,8 +141,10 @@ def run(clips: Mapping[str, Clip], options: VaryOptions, context: Context) -> li
         "directions": dict(directions.card) | {"per_step": directions.per_step, "found_at_db": list(directions.snr_db)},
         "inversion_evaluations": inverted, "direction_evaluations": searched,
         "network_evaluations": vary.count.done, "bandwidth_hz": bandwidth_hz(clip.source, backbone)}
-    outputs = [Output("variation", move.name, made, provenance=shared | {"weights": list(move.weights)} | changed)
-               for move, made, changed in results]
+    brief = shared | {"directions": {key: said for key, said in shared["directions"].items() if key not in _PER_LEVEL}}
+    outputs = [Output("variation", move.name, made,
+                      provenance=(brief if number else shared) | {"weights": list(move.weights)} | changed)
+               for number, (move, made, changed) in enumerate(results)]
     if known is None:
         outputs.append(Output("directions", "directions", data=directions_file.to_bytes(directions, backbone.facts),
                               media="application/x-safetensors", provenance=shared))

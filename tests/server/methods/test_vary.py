@@ -102,6 +102,15 @@ def test_eigenvalues_are_the_posterior_s_and_cost_what_is_said(noise_clip, conte
         12 - moved_levels((-20.0, 300.0), levels)[0])
 
 
+def test_what_was_found_at_every_level_is_said_once(noise_clip, context):
+    (first, *others), file = vary(noise_clip(0.5), context, per_step=True)
+    lists = {"snr_db", "eigenvalues", "iterations", "angle", "found_at_db"}
+    assert lists <= first.provenance["directions"].keys() and lists <= file.provenance["directions"].keys()
+    for other in others:
+        said = other.provenance["directions"]
+        assert said == {key: value for key, value in first.provenance["directions"].items() if key not in lists}
+
+
 def test_directions_of_a_file_cost_nothing_and_do_the_same(noise_clip, context, backbone, tmp_path):
     clip = noise_clip(0.5)
     before, file = vary(clip, context, at=-5)
