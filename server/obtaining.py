@@ -22,7 +22,7 @@ from server.models.folders import UNWANTED_FILES, check_model, wanted_files
 from server.models.hub_files import Repository, fetch, look
 from server.models.licences import licence_of
 from server.models.origin import origin_of, write_origin
-from server.models.own_models import check_entry, check_name, model_folder, write_entry
+from server.models.own_models import ACTIONS, check_entry, check_name, model_folder, write_entry
 from server.telling import Eta, Tell, told
 
 MB = 1_000_000
@@ -43,7 +43,7 @@ def get(name: str, home: Path, tell: Tell) -> Path:
         tell("say", text=f"{name} is here already.")
         return _tell_model(source.name, source, Path(source.source), tell)
     card = next((c for c in CATALOGUE.values() if c.source == source.source), None)
-    entry = card.name if card else _name_from(source.source.rpartition("/")[2])
+    entry = card.name if card else _name_of_repository(source.source)
     folder = model_folder(home, entry)
     if not check_entry(home, entry, model_folder(Path(), entry)):
         origin = origin_of(folder)
@@ -169,6 +169,12 @@ def _tell_model(name: str, source: Source, folder: Path, tell: Tell) -> Path:
 def _name_from(text: str) -> str:
     """A folder's or repository's name as a model's: lower case, other characters as hyphens."""
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:64] or "own"
+
+
+def _name_of_repository(repository: str) -> str:
+    """The name of what is after the owner; with the owner where another model or a command has that name."""
+    name = _name_from(repository.rpartition("/")[2])
+    return _name_from(repository) if name in CATALOGUE or name in ACTIONS else name
 
 
 def _gb(n_bytes: int) -> str:

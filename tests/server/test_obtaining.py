@@ -231,3 +231,12 @@ def test_a_model_of_that_name_is_not_overwritten(tmp_path, tiny_folder, hub, rep
     with pytest.raises(InvalidOption, match="another model called 'bells' already.*not overwritten"):
         add(published.stable_audio_small(tmp_path / "model", tmp_path / "published"), "bells", home, tell)
     assert served.asked == [] and revision_of(find("bells", home)) == before and mine.is_dir()
+
+
+def test_a_repository_called_as_a_known_model_does_not_take_its_name(tmp_path, hub, repository, tell):
+    home = tmp_path / "home"
+    shipped = find("embedded", home).source
+    hub({"me/embedded": repository, "me/load": repository})
+    assert get("me/embedded", home, tell) == home / "models" / "me-embedded"
+    assert get("me/load", home, tell) == home / "models" / "me-load"
+    assert find("embedded", home).source == shipped and tell.of("model")[0]["name"] == "me-embedded"
