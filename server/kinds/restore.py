@@ -73,6 +73,9 @@ def _check(options: RestoreOptions, roles: frozenset[str]) -> None:
     if options.task == "separate" and (len(options.stem) < 2 or not all(words.strip() for words in options.stem)):
         raise InvalidOption("restore: task=separate needs two or more stems in words, as in --stem cello --stem \"dog "
                             "barking\": without words nothing tells one source from another.")
+    if options.literal and options.algorithm == "irs":
+        raise InvalidOption("restore: literal is for algorithm=dps and dsg, where paper and method differ; leave it out, "
+                            "or choose one of them.")
     if options.rt60 is not None and "room" in roles:
         raise InvalidOption("restore: rt60 and a recording of the room both say what the room is; give one of them.")
     if options.task == "separate" and options.prompt:

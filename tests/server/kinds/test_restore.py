@@ -28,6 +28,7 @@ def test_what_a_command_line_sends_is_understood():
     ({"task": "denoise", "rt60": 0.5}, "rt60 belongs to task=dereverb, not to denoise"),
     ({"task": "dereverb", "cutoff_hz": 4000}, "cutoff_hz belongs to task=super_resolution"),
     ({"task": "inpaint", "gap": "2:1"}, "does not begin at 0 s or later and end after that"),
+    ({"task": "denoise", "literal": True}, "literal is for algorithm=dps and dsg"),
     ({}, "needs the option 'task'"),
 ])
 def test_what_a_task_needs_or_cannot_use_is_said(options, says):
