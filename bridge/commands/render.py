@@ -67,7 +67,7 @@ def _metavar(name: str, field: FieldInfo) -> str:
     if many := repeats(field):
         return {"text": "TEXT", "span": "START:END"}[many]
     choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, (str, int))]
-    words = {"prompt": "TEXT", "from": "TEXT", "name": "NAME"}
+    words = {"prompt": "TEXT", "from": "TEXT", "name": "NAME", "range": "LOW:HIGH"}
     return "|".join(choice for choice in choices if choice) or words.get(name, "N")
 
 

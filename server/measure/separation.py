@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from server.audio import Clip
+from server.audio import Clip, fold_mono, resample, to_length
 from server.errors import InvalidOption
 from server.kinds import parse_options
 from server.measure import timbre, zerosep
@@ -91,7 +91,9 @@ def _mixtures(bench: Bench, plan: Plan) -> list[Mixture]:
     try:
         if bench.data:
             found = opened(bench.data, bench.held_out, seconds=plan.seconds, sample_rate=rate, seed=bench.seed)
-            return list(islice(found, plan.mixtures))
+            if not (mixtures := list(islice(found, plan.mixtures))):
+                raise NotMeasured(f"No mixture of {bench.data} has two stems that are heard in its {plan.seconds:g} s.")
+            return mixtures
         return instrument_mixtures(bench.need_held_out(), bench.seed, instruments=plan.instruments, seconds=plan.seconds,
                                    per_pair=-(-plan.mixtures // pairs), sample_rate=rate)[: plan.mixtures]
     except InvalidOption as lacking:
@@ -190,8 +192,9 @@ def _round_trip(bench: Bench, mixtures: Sequence[Mixture]) -> dict[str, Any]:
     try:
         for mixture in mixtures:
             targets = np.stack([source.samples[0] for source in mixture.stems.values()])
-            back = round_trip(bench.backbone, at_model(bench.backbone, mixture.clip)).samples.mean(axis=0)
-            for name, samples in ((MIXTURE, mixture.clip.samples[0]), (ROUND_TRIP, back)):
+            given = mixture.clip
+            back = resample(fold_mono(round_trip(bench.backbone, at_model(bench.backbone, given))), given.sample_rate)
+            for name, samples in ((MIXTURE, given.samples[0]), (ROUND_TRIP, to_length(back, given.n_samples).samples[0])):
                 found = bss_eval(np.stack([samples] * len(targets)), targets)
                 kept[name].append(np.stack([found.sdr_db, found.sir_db, found.sar_db]).mean(axis=1))
     except NotMeasured as reason:

@@ -136,5 +136,5 @@ def ddim_invert_clip(clip: Fitted, backbone: Backbone, asked: Inversion, start: 
 
 def _key(method: str, clip: Fitted, backbone: Backbone, asked: Inversion, digest: str) -> str:
     said = [method, digest, backbone.facts.name, backbone.facts.revision, str(backbone.dtype), str(backbone.device),
-            clip.n_samples, asdict(asked)]
+            clip.n_samples, list(backbone.latent_shape(clip.n_samples)), asdict(asked)]
     return f"inversion {hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}"

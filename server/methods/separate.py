@@ -138,7 +138,7 @@ def run(clips: Mapping[str, Clip], options: SeparateOptions, context: Context) -
     """Stems with the mixture's rate, channels and exact length, in the order of the descriptions; then the residual.
 
     Raises:
-        InvalidInput: the mixture is silent, too short or longer than the model's window.
+        InvalidInput: the mixture is silent or too short.
         InvalidOption: a number of steps that the schedule does not have.
     """
     backbone = context.backbone(options.backbone)

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from server.audio import Clip
+from server.audio import Clip, resample, to_channels
 from server.measure import separation, zerosep
 from server.measure.bench import Bench, NotMeasured
 from server.measure.datasets.mixture import mixed
@@ -50,6 +50,19 @@ def test_a_round_trip_that_changes_nothing_has_the_mixture_s_figures(mixture, be
     found = separation._round_trip(bench, [mixture])
     assert found[separation.MIXTURE] == found[separation.ROUND_TRIP]
     assert found[separation.MIXTURE][0] == pytest.approx(0, abs=1) and found[separation.MIXTURE][2] > 40
+
+
+def test_a_round_trip_may_come_back_at_another_rate_in_stereo(mixture, bench: Bench, monkeypatch):
+    monkeypatch.setattr(separation, "round_trip", lambda backbone, clip: to_channels(resample(clip, 44100), 2))
+    found = separation._round_trip(bench, [mixture])
+    assert found[separation.ROUND_TRIP][:2] == pytest.approx(found[separation.MIXTURE][:2], abs=0.5)
+    assert found[separation.ROUND_TRIP][2] > 40
+
+
+def test_a_set_of_which_nothing_is_left_is_not_measured(bench: Bench, monkeypatch) -> None:
+    monkeypatch.setattr(separation, "opened", lambda *given, **more: iter(()))
+    with pytest.raises(NotMeasured, match="No mixture of events has two stems that are heard in its 0.6 s"):
+        separation._mixtures(dataclasses.replace(bench, data="events"), Plan(seconds=0.6))
 
 
 def test_all_of_it_is_measured_and_told(bench: Bench) -> None:
