@@ -100,12 +100,14 @@ class Worker:
         return None
 
     def _free(self, idle_s: float = 0.0) -> None:
-        """Give back the memory of models that nothing uses, if there are any. What goes wrong here must end nothing."""
+        """Give back the memory of models that nothing uses, and what earlier jobs left. What goes wrong ends nothing."""
         try:
             freed = self._pool.unload_unused(idle_s) if self._pool else []
         except Exception:
             traceback.print_exc()
             freed = ["one that something still holds"]
+        if freed or not idle_s:
+            self._cache.clear()
         if freed:
             print(f"unloaded: {', '.join(freed)}", file=sys.stderr, flush=True)
             self._tell_models()

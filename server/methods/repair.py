@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from server.audio import Clip
+from server.errors import InvalidOption
 from server.kinds.restore import RestoreOptions
 from server.methods import consistency
 from server.methods.context import Context
@@ -111,6 +112,7 @@ def prepare(clips: Mapping[str, Clip], options: RestoreOptions, context: Context
     count = Counter(context)
     count("encoding", 0)
     found = known(clips, context.files, options)
+    _require_something_to_add(found, backbone)
     shown = fit(roughly_mended(clip, options, found), backbone, "the clip")
     response = torch.from_numpy(found.response(rate)) if options.task == "dereverb" else None
     measured = measurement(options, shown, rate, cutoff_hz=found.cutoff_hz, level=found.level, response=response)
@@ -118,6 +120,14 @@ def prepare(clips: Mapping[str, Clip], options: RestoreOptions, context: Context
     # Both channels of a clip on a mono model share their noise; two sources do not.
     noise = KeyedNoise(context.seed(options.seed), list(range(sources)) * shown.items)
     return Repair(backbone, options, clip, shown, found, measured, noise, count)
+
+
+def _require_something_to_add(found: Known, backbone: Backbone) -> None:
+    highest_hz = backbone.facts.sample_rate / 2
+    if found.cutoff_hz is not None and found.cutoff_hz >= highest_hz:
+        raise InvalidOption(f"restore: the clip can be trusted up to {found.cutoff_hz:.0f} Hz, and {backbone.facts.name} "
+                            f"makes sound up to {highest_hz:.0f} Hz: it has nothing to add. Choose a model of a higher "
+                            "rate (`athanor models`), or say a lower cutoff_hz.")
 
 
 def sample(repair: Repair, distances: list[float]) -> Tensor:

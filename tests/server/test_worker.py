@@ -51,3 +51,12 @@ def test_what_was_let_go_before_it_was_loaded_is_not_loaded_and_orders_come_firs
     monkeypatch.setattr(worker, "_model", lambda order: done.append((order.action, order.name)))
     worker.serve()
     assert done == [("pin", "a"), ("unpin", "b"), ("unload", "c"), ("pin", "c")]
+
+
+def test_what_earlier_jobs_left_goes_where_memory_is_wanted_and_stays_while_nothing_is_idle() -> None:
+    worker = Worker(SimpleNamespace(pins=[], warm=False, idle_unload_s=5.0), SimpleNamespace())
+    worker._cache.put("inversion", object(), 10)
+    worker._free(5.0)
+    assert worker._cache.get("inversion") is not None
+    worker._free()
+    assert worker._cache.get("inversion") is None

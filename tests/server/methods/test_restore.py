@@ -82,6 +82,11 @@ def test_progress_over_several_gaps_counts_up_once(context, noise_clip):
     assert sum(0.4 < share < 0.6 for share in shares) > 1
 
 
+def test_a_band_that_the_model_does_not_reach_is_refused(context, noise_clip):
+    with pytest.raises(InvalidOption, match="trusted up to 2500 Hz, and .* up to 2000 Hz: it has nothing to add"):
+        restore(context, noise_clip(sample_rate=8000), "super_resolution", cutoff_hz=2500)
+
+
 def test_a_cutoff_is_found_where_none_is_given(context, noise_clip):
     clip = noise_clip(seconds=2.0)
     narrow = replace(clip, samples=filtered(clip.samples, low_pass(900.0, 1000.0, 4000)))
