@@ -20,7 +20,7 @@ from torch import Tensor
 from server.audio import Clip
 from server.kinds import parse_options
 from server.measure.bench import Bench, Finding
-from server.measure.eigenvalues import drawn
+from server.measure.eigenvalues import STREAM
 from server.measure.embedding import embed
 from server.measure.fad import frechet_distance, halves
 from server.measure.held_out import Sound
@@ -64,7 +64,7 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     plan = plan or Plan()
     bench.need_seconds(plan.seconds)
     held_out = bench.need_held_out()
-    sounds = drawn(held_out, plan.clips, bench.seed)
+    sounds = held_out.mixed(plan.clips, bench.seed, STREAM)
     rows, found, random = [], [], []
     for number, sound in enumerate(sounds):
         bench.report(number, len(sounds), sound.class_name)
@@ -73,7 +73,8 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
         found.append(ours)
         random.append(theirs)
     chosen = {sound.path for sound in sounds}
-    others = [sound for sound in drawn(held_out, plan.others + plan.clips, bench.seed + 1) if sound.path not in chosen]
+    further = held_out.mixed(plan.others + plan.clips, bench.seed + 1, STREAM)
+    others = [sound for sound in further if sound.path not in chosen]
     real = embed(bench.hearing, (_cut(bench, sound, plan) for sound in others))
     frechet = {"embedding": bench.hearing.name, "found": round(frechet_distance(np.concatenate(found), real), 4),
                "random": round(frechet_distance(np.concatenate(random), real), 4), "halves": round(halves(real), 4),

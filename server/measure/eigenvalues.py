@@ -23,7 +23,7 @@ from torch import Tensor
 
 from server.measure import held_out
 from server.measure.bench import Bench, Finding
-from server.measure.held_out import HeldOut, Sound
+from server.measure.held_out import Sound
 from server.measure.studio import Studio
 from server.methods.fitting import fit, repeat_to
 from server.methods.invert_clip import rows_at_once
@@ -35,6 +35,7 @@ from server.sampling.guide import guided
 from server.sampling.noise import KeyedNoise
 
 _STEPS = 200
+STREAM = 74  # of the order in which clips are drawn
 """Of the even schedule that the levels are taken from: a network that knows whole steps alone is given whole steps."""
 
 
@@ -69,7 +70,7 @@ def measure(bench: Bench, plan: Plan | None = None,
     plan = plan or Plan()
     bench.need_seconds(plan.seconds)
     measured: list[OfClip] = []
-    sounds = drawn(bench.need_held_out(), plan.clips, bench.seed)
+    sounds = bench.need_held_out().mixed(plan.clips, bench.seed, STREAM)
     for number, sound in enumerate(sounds):
         bench.report(number, len(sounds), sound.class_name)
         measured.append(of_clip(bench.backbone, sound, plan, bench.seed))
@@ -101,12 +102,6 @@ def entropy(vectors: Tensor) -> np.ndarray:
     power = vectors.double().square().sum(dim=[2, *range(4, vectors.ndim)])
     share = power / power.sum(dim=2, keepdim=True)
     return (-(share * share.clamp(min=1e-30).log()).sum(dim=2) / np.log(max(share.shape[2], 2))).numpy()
-
-
-def drawn(sounds: HeldOut, count: int, seed: int) -> list[Sound]:
-    """`count` sounds of as many classes as there are."""
-    each = sounds.drawn(-(-count // max(1, len(sounds.classes()))), seed)
-    return [each[i] for i in np.random.default_rng([seed, 74]).permutation(len(each))[:count]]
 
 
 def table(backbone: Backbone, plan: Plan, measured: Sequence[OfClip]) -> EigenvalueTable:

@@ -67,6 +67,11 @@ class HeldOut:
         """Up to `per_class` sounds of every class, from as many sources as there are, by seed."""
         return [sound for name in self.classes() for sound in _spread(self.of(name), per_class, seed)]
 
+    def mixed(self, count: int, seed: int, stream: int) -> list[Sound]:
+        """Up to `count` sounds of as many classes as there are, in an order drawn by seed and `stream`."""
+        each = self.drawn(-(-count // max(1, len(self.classes()))), seed)
+        return [each[i] for i in np.random.default_rng([seed, stream]).permutation(len(each))[:count]]
+
 
 def load(folder: Path) -> HeldOut:
     """The held-out sounds of a folder. Raises InvalidOption if it is none, or a file is missing."""

@@ -53,13 +53,10 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     """
     plan = plan or Plan()
     bench.need_seconds(plan.seconds)
-    held_out = bench.need_held_out()
-    sounds = held_out.drawn(-(-plan.clips // max(1, len(held_out.classes()))), bench.seed)
-    order = np.random.default_rng([bench.seed, 73]).permutation(len(sounds))[:plan.clips]
-    rows = []
-    for number, index in enumerate(order):
-        bench.report(number, len(order), sounds[index].class_name)
-        rows.append(_clip(bench, plan, sounds[index]))
+    sounds, rows = bench.need_held_out().mixed(plan.clips, bench.seed, 73), []
+    for number, sound in enumerate(sounds):
+        bench.report(number, len(sounds), sound.class_name)
+        rows.append(_clip(bench, plan, sound))
     closed = [row["closed"] for row in rows]
     return {"mean": round(float(np.mean(closed)), 4), "median": round(float(np.median(closed)), 4),
             "worst": round(min(closed), 4), "seconds_each": round(float(np.mean([row["seconds"] for row in rows])), 1),

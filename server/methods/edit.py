@@ -32,7 +32,7 @@ from server.methods.provenance import provenance
 from server.models.base import Backbone
 from server.sampling.invert import constant_inversion
 from server.sampling.levels import Levels
-from server.sampling.noise import GivenNoise, KeyedNoise, NoiseSource, Repeated
+from server.sampling.noise import GivenNoise, KeyedNoise, NoiseSource, Repeated, repeated
 from server.sampling.solve import State, advance
 from server.sampling.step import Solver
 
@@ -81,7 +81,7 @@ class Edit:
     def latents(self, targets: Sequence[str], way: Way) -> Tensor:
         """Edited latents [targets * items, ...], of every target in turn, in one batch."""
         denoise, cost = prompted(self.backbone, targets, self.clip, self.weight)
-        noise, state = Repeated(way.noise, len(targets)), replace(way.first, x=_times(way.first.x, len(targets)))
+        noise, state = Repeated(way.noise, len(targets)), replace(way.first, x=repeated(way.first.x, len(targets)))
         delta = selection.pull_back_per_step(self.options.pull_back, self.levels.n_steps)
         mask = self.mask(way)
         for i in range(self.start, self.levels.n_steps):
@@ -89,7 +89,7 @@ class Edit:
             x0hat = denoise(state.x, self.levels.at(i))
             state = advance(state, x0hat, self.levels, noise=noise, solver=way.solver, order=way.order)
             if mask is not None:
-                own = _times(way.own(i + 1), len(targets))
+                own = repeated(way.own(i + 1), len(targets))
                 state = replace(state, x=selection.pulled_back(state.x, own, mask, delta))
         return state.x
 
@@ -188,8 +188,3 @@ def _leakage(edit: Edit, way: Way, latents: Tensor) -> dict[str, Any]:
     if mask is None:
         return {}
     return {"leakage": round(selection.leakage(latents, way.own(edit.levels.n_steps), mask), 4)}
-
-
-def _times(x: Tensor, times: int) -> Tensor:
-    """[times * items, ...]: all items, again and again."""
-    return x.repeat(times, *[1] * (x.ndim - 1))

@@ -19,6 +19,12 @@ def spectrum(audio: Tensor, n_fft: int, hop: int) -> Tensor:
     return torch.stft(audio, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True)
 
 
+def sound(transform: Tensor, n_fft: int, hop: int, n_samples: int) -> Tensor:
+    """Audio `[..., n_samples]` of such an STFT, consistent or not."""
+    window = torch.hann_window(n_fft, device=transform.device)
+    return torch.istft(transform, n_fft, hop, window=window, center=True, length=n_samples)
+
+
 def griffin_lim(magnitude: Tensor, start: Tensor, n_fft: int, hop: int, n_samples: int, n_iterations: int,
                 momentum: float = 0.99) -> Iterator[Tensor]:
     """Audio `[..., n_samples]` of those magnitudes: first with the phases of `start`, then after each iteration.
@@ -39,6 +45,4 @@ def griffin_lim(magnitude: Tensor, start: Tensor, n_fft: int, hop: int, n_sample
 
 
 def _inverse(magnitude: Tensor, phase: Tensor, n_fft: int, hop: int, n_samples: int) -> Tensor:
-    window = torch.hann_window(n_fft, device=magnitude.device)
-    turned = magnitude * phase / (phase.abs() + 1e-9)
-    return torch.istft(turned, n_fft, hop, window=window, center=True, length=n_samples)
+    return sound(magnitude * phase / (phase.abs() + 1e-9), n_fft, hop, n_samples)

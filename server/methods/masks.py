@@ -35,6 +35,7 @@ from torch import Tensor
 
 from server.audio import Clip
 from server.methods.components import factorised, pooled
+from server.methods.griffin_lim import sound, spectrum
 
 WINDOW_S = 0.093
 """Long enough to tell the partials of two instruments apart: 4096 samples at 44.1 kHz."""
@@ -97,14 +98,14 @@ def split(mixture: Clip, generated: Sequence[Clip], seen: Clip, bandwidth_hz: fl
 def _cut(segments: Sequence[np.ndarray], n_fft: int, edge: float | None) -> np.ndarray:
     """Stems [stems, channels, time] of one segment: of the mixture, of what is seen of it, and of each stem generated."""
     mixture, seen, *generated = segments
-    shown, spectrum = power(seen, n_fft), _spectrum(mixture, n_fft)
-    heard = spectrum.abs()
+    shown, transform = power(seen, n_fft), spectrum(torch.from_numpy(mixture), n_fft, n_fft // OVERLAP)
+    heard = transform.abs()
     if edge is not None:  # what is above is no evidence of whose a component is
         heard[..., _top(edge, heard.shape[-2]) + 1 :, :] = 0.0
     shares = masks(torch.stack([power(samples, n_fft) for samples in generated]), shown, heard)
     if edge is not None:
         shares = continued(shares, shown, edge)
-    return np.stack([_sound(share * spectrum, n_fft, mixture.shape[1]) for share in shares])
+    return np.stack([sound(share * transform, n_fft, n_fft // OVERLAP, mixture.shape[1]).numpy() for share in shares])
 
 
 def masks(stems: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
@@ -166,7 +167,7 @@ def window_length(sample_rate: int) -> int:
 
 def power(samples: np.ndarray, n_fft: int) -> Tensor:
     """Short-time power [channels, bins, frames]."""
-    return _spectrum(samples, n_fft).abs() ** 2
+    return spectrum(torch.from_numpy(samples), n_fft, n_fft // OVERLAP).abs() ** 2
 
 
 def averaged(power: Tensor, size: tuple[int, int]) -> Tensor:
@@ -175,13 +176,3 @@ def averaged(power: Tensor, size: tuple[int, int]) -> Tensor:
     for kernel in ((size[0], 1), (1, size[1])):  # one after the other: (bins + frames) sums instead of bins x frames
         made = F.avg_pool2d(made, kernel, 1, (kernel[0] // 2, kernel[1] // 2), count_include_pad=False)
     return made.reshape(power.shape)
-
-
-def _spectrum(samples: np.ndarray, n_fft: int) -> Tensor:
-    return torch.stft(torch.from_numpy(samples), n_fft, n_fft // OVERLAP, window=torch.hann_window(n_fft), center=True,
-                      pad_mode="constant", return_complex=True)
-
-
-def _sound(spectrum: Tensor, n_fft: int, n_samples: int) -> np.ndarray:
-    return torch.istft(spectrum, n_fft, n_fft // OVERLAP, window=torch.hann_window(n_fft), center=True,
-                       length=n_samples).numpy()

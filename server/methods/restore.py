@@ -23,7 +23,6 @@ from server.methods import consistency, mend
 from server.methods.context import Context, Output, Progress
 from server.methods.damage import clipped_samples
 from server.methods.fitting import bandwidth_hz, unfit
-from server.methods.known import roughly_mended
 from server.methods.masks import highlighted, split
 from server.methods.provenance import provenance
 from server.methods.repair import Repair, prepare, sample, sounds
@@ -108,9 +107,8 @@ def _mended(repair: Repair, made: list[Clip]) -> tuple[list[Clip], dict[str, Any
         mended = consistency.inpaint(clip, made[0], options.gap)
     elif options.task == "phase_retrieval":
         assert found.magnitude is not None
-        rough = roughly_mended(clip, options, found)
         candidates = {name: consistency.phase_retrieval(found.magnitude, start, *found.window(), POLISH)
-                      for name, start in (("model", made[0]), ("griffin_lim", rough))}
+                      for name, start in (("model", made[0]), ("griffin_lim", repair.shown.source))}
         nearest = min(candidates, key=lambda name: candidates[name][1])
         mended, error_db = candidates[nearest]
         told |= {"magnitude_error_db": round(error_db, 2), "phases": nearest}

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from server.audio import Clip
 from server.errors import InvalidOption
+from server.sampling.noise import repeated
 
 Spans = Sequence[tuple[float, float]]
 """Stretches of time, (start, end) in seconds."""
@@ -79,7 +80,7 @@ def leakage(made: Tensor, own: Tensor, mask: Tensor) -> float:
     outside = 1.0 - mask
     held = float((outside * own).square().mean())
     times = len(made) // len(own)
-    changed = float((outside * (made - own.repeat(times, *[1] * (own.ndim - 1)))).square().mean())
+    changed = float((outside * (made - repeated(own, times))).square().mean())
     return math.sqrt(changed / held) if held else 0.0
 
 

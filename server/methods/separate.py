@@ -39,7 +39,7 @@ from server.sampling.ddim_invert import ddim_invert
 from server.sampling.guide import guided
 from server.sampling.invert import edit_friendly
 from server.sampling.levels import Levels
-from server.sampling.noise import GivenNoise, KeyedNoise
+from server.sampling.noise import GivenNoise, KeyedNoise, repeated
 from server.sampling.solve import Denoise, State, solve
 
 _ROWS = 16  # of the network's batch while levels are inverted together
@@ -83,7 +83,7 @@ class Separation:
         """Stems [targets x items, ...] of the mixture's latents x0 [items, ...], after all passes."""
         told = list(dict.fromkeys(target.told for target in targets))
         items = self.mixture.items
-        start = self.invert(x0.repeat(len(told), *[1] * (x0.ndim - 1)), told)
+        start = self.invert(repeated(x0, len(told)), told)
         found = self.reverse(start.rows([told.index(t.told) * items + i for t in targets for i in range(items)]), targets)
         for _ in range(self.options.passes - 1):
             found = self.reverse(self.invert(found, [target.told for target in targets]), targets)

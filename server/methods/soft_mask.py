@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from server.audio import Clip
-from server.methods.griffin_lim import spectrum
+from server.methods.griffin_lim import sound, spectrum
 from server.methods.masks import averaged
 
 WINDOW_S = 0.064
@@ -47,5 +47,4 @@ def analysed(clip: Clip) -> Tensor:
 def resynthesised(turned: Tensor, like: Clip) -> Clip:
     """A clip of such an STFT, as long as `like` and at its rate."""
     size = window_samples(like.sample_rate)
-    samples = torch.istft(turned, size, size // 4, window=torch.hann_window(size), center=True, length=like.n_samples)
-    return replace(like, samples=samples.numpy())
+    return replace(like, samples=sound(turned, size, size // 4, like.n_samples).numpy())

@@ -39,7 +39,7 @@ from server.models.base import Backbone
 from server.models.eigenvalues import EigenvalueTable, read_table, shipped_table
 from server.sampling.invert import Trajectory
 from server.sampling.levels import Levels
-from server.sampling.noise import Repeated
+from server.sampling.noise import Repeated, repeated
 from server.sampling.solve import State, advance
 
 _PER_LEVEL = ("snr_db", "eigenvalues", "iterations", "angle", "found_at_db")
@@ -87,7 +87,7 @@ class Vary:
         noise = Repeated(trajectory.noise(), len(moves))
         delta = selection.pull_back_per_step(self.options.pull_back, self.levels.n_steps)
         mask, weights = self.mask(), torch.tensor([move.weights for move in moves])
-        state = State(_times(trajectory.state(moved[0]).x, len(moves)), moved[0])
+        state = State(repeated(trajectory.state(moved[0]).x, len(moves)), moved[0])
         for i in range(moved[0], self.levels.n_steps):
             self.count("varying", cost)
             x0hat = denoise(state.x, self.levels.at(i))
@@ -96,7 +96,7 @@ class Vary:
                 x0hat = x0hat + shift.repeat_interleave(self.clip.items, dim=0)
             state = advance(state, x0hat, self.levels, noise=noise, order=1)
             if mask is not None:
-                own = _times(trajectory.x[i + 1 - trajectory.start], len(moves))
+                own = repeated(trajectory.x[i + 1 - trajectory.start], len(moves))
                 state = replace(state, x=selection.pulled_back(state.x, own, mask, delta))
         return state.x
 
@@ -219,8 +219,3 @@ def _change(vary: Vary, trajectory: Trajectory, latents: Tensor) -> dict[str, An
     change = {"change": round(float((latents - own).norm() / own.norm()), 4)}
     mask = vary.mask()
     return change if mask is None else change | {"leakage": round(selection.leakage(latents, own, mask), 4)}
-
-
-def _times(x: Tensor, times: int) -> Tensor:
-    """[times * items, ...]: all items, again and again."""
-    return x.repeat(times, *[1] * (x.ndim - 1))

@@ -100,4 +100,9 @@ class Repeated:
 
     def term(self, step: int, shape: Sequence[int], scale: float) -> Tensor | None:
         term = self.noise.term(step, shape, scale)
-        return None if term is None else term.repeat(self.times, *[1] * (term.ndim - 1))
+        return None if term is None else repeated(term, self.times)
+
+
+def repeated(x: Tensor, times: int) -> Tensor:
+    """[times * batch, ...]: all rows of x [batch, ...], again and again."""
+    return x.repeat(times, *[1] * (x.ndim - 1))

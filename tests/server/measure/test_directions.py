@@ -58,7 +58,7 @@ def test_an_eigenvalue_table_is_measured_and_read_back(studio, sounds, tmp_path)
     plan = eigenvalues.Plan(clips=2, seconds=0.3, n=2, snr_db=(-12.0, 0.0, 12.0))
     bench = Bench(studio, tmp_path, held_out=sounds, seed=1)
     figures = json.loads(json.dumps(eigenvalues.measure(bench, plan, tables.append)))
-    alone = [eigenvalues.of_clip(studio.backbone, sound, plan, 1) for sound in eigenvalues.drawn(sounds, 2, 1)]
+    alone = [eigenvalues.of_clip(studio.backbone, sound, plan, 1) for sound in sounds.mixed(2, 1, eigenvalues.STREAM)]
     assert [table.clips for table in tables] == [1, 2]
     made = tables[-1]
     assert made.snr_db == pytest.approx((-12, 0, 12), abs=0.2)
