@@ -9,7 +9,7 @@ from typing import Any
 
 def in_words(provenance: Mapping[str, Any]) -> str:
     """The line; "" where there is nothing to say."""
-    parts = [*_which(provenance), *_fused(provenance), *_found_out(provenance)]
+    parts = [*_which(provenance), *_fused(provenance), *_found_out(provenance), *provenance.get("idle", ())]
     if "seed" in provenance:
         parts.append(f"seed {provenance['seed']}")
     return "; ".join(parts)

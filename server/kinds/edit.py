@@ -61,6 +61,22 @@ class _EditOptions(ModelOptions):
         """What the clip is in words (the option `from`, a word that Python keeps to itself)."""
         return getattr(self, "from")
 
+    @property
+    def idle(self) -> list[str]:
+        """Options that differ from their defaults and change nothing here, each with the reason, in words."""
+        why = {}
+        if self.method == "sdedit":
+            why = dict.fromkeys(("from", "guidance_source"), "method=sdedit inverts nothing")
+        elif not self.source:
+            why = {"guidance_source": "it weighs the words of `from`, and there are none"}
+        if self.method != "ddpm":
+            why["keep_last"] = f"method={self.method} has no noise of the last step"
+        if not self.select:
+            why["pull_back"] = "nothing is selected"
+        fields = type(self).model_fields
+        return [f"{name} changes nothing: {reason}" for name, reason in why.items()
+                if getattr(self, name) != fields[name].default]
+
     @model_validator(mode="after")
     def _fits_together(self) -> _EditOptions:
         if any(not prompt.strip() for prompt in self.to):

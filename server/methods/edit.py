@@ -118,7 +118,7 @@ def run(clips: Mapping[str, Clip], options: EditOptions, context: Context) -> li
     shared = provenance(edit.backbone, options, seed) | {
         "snr_db": round(float(edit.levels.snr_db[edit.start]), 2), "at_step": left, "guidance_target": edit.weight,
         "inversion_evaluations": inverted, "network_evaluations": count.done,
-        "bandwidth_hz": bandwidth_hz(edit.clip.source, edit.backbone)}
+        "bandwidth_hz": bandwidth_hz(edit.clip.source, edit.backbone)} | ({"idle": options.idle} if options.idle else {})
     return [Output("edited", f"edited_{number}", clip, provenance=shared | said)
             for number, (clip, said) in enumerate(made, 1)]
 

@@ -12,6 +12,7 @@ from bridge.remarks import in_words, words_of
     ({"snr_db": -11.79, "likeness": {"original": 0.304, "reference": 0.7488}, "seed": 5},
      "original steps in at -11.8 dB; likeness to original 0.30, to reference 0.75; seed 5"),
     ({"to": "a cello", "snr_db": -8.0, "seed": 5}, "to 'a cello', from -8.0 dB on; seed 5"),
+    ({"idle": ["keep_last changes nothing: no noise"], "seed": 5}, "keep_last changes nothing: no noise; seed 5"),
     ({"stem": "bell", "seed": 5}, "'bell'; seed 5"),
     ({"weights": [2.0, 0.0], "change": 0.601}, "+2 along direction 1; changed by 60 %"),
     ({"weights": [-1.0, 0.5]}, "-1 along direction 1, +0.5 along direction 2"),

@@ -242,3 +242,15 @@ def test_a_clip_longer_than_the_model_s_window_comes_back_too(noise_clip, contex
     edited = edit(clip, context, **same)[0]
     assert relative_peak_db(edited.clip, clip) < -80 and edited.provenance["leakage"] < 1e-4
     assert relative_peak_db(edit(clip, context, **same | {"from": "", "guidance_target": 7})[0].clip, clip) > -60
+
+
+@pytest.mark.parametrize(("given", "idle"), [
+    ({"guidance_source": 5, "keep_last": False, "from": "noise", "select": "0.1:0.2", "pull_back": 0.1}, []),
+    ({"guidance_source": 5}, ["guidance_source"]),
+    ({"method": "sdedit", "from": "noise", "guidance_source": 5, "keep_last": False, "pull_back": 0.1},
+     ["from", "guidance_source", "keep_last", "pull_back"]),
+    ({"method": "ddim", "from": "noise", "guidance_source": 5, "keep_last": False}, ["keep_last"]),
+])
+def test_options_that_change_nothing_are_told(noise_clip, context, given, idle):
+    said = edit(noise_clip(), context, **given)[0].provenance.get("idle", [])
+    assert [words.split(" changes nothing: ")[0] for words in said] == idle
