@@ -15,11 +15,11 @@ from pathlib import Path
 import structlog
 
 from server.blobs import BlobStore
+from server.deadlines import limit_of
 from server.errors import AthanorError, Deadline, JobCancelled, PrerequisiteFailed, StorageError, WorkerLost
 from server.events import Events
 from server.executors.base import Executor, Produced, StepReport, Task
 from server.jobs import Event, Failure, Job, State
-from server.kinds import find_kind
 from server.ledger import Ledger, ResultRow
 from server.palette import Palette
 from server.settings import Settings
@@ -127,7 +127,7 @@ class Scheduler:
         task = Task(job.id, job.attempt, job.kind, job.options,
                     {role: self._store.path(digest) for role, digest in job.inputs.items()}, job.inputs)
         self._runner = asyncio.create_task(self._executor.run(task, self._on_step), name=f"job {job.id}")
-        limit_s = self._settings.deadline_s or find_kind(job.kind).deadline_s
+        limit_s = self._settings.deadline_s or await asyncio.to_thread(limit_of, task, self._settings.home)
         await asyncio.wait({self._runner}, timeout=limit_s)
         is_late = not self._runner.done()
         if is_late:

@@ -99,18 +99,23 @@ class Worker:
             self._tell_models()
         return None
 
-    def _free(self, idle_s: float = 0.0) -> None:
-        """Give back the memory of models that nothing uses, and what earlier jobs left. What goes wrong ends nothing."""
+    def _free(self, idle_s: float = 0.0) -> list[str]:
+        """Give back the memory of models that nothing uses, and what earlier jobs left; the names of those models.
+
+        What goes wrong ends nothing.
+        """
+        freed, is_held = [], False
         try:
             freed = self._pool.unload_unused(idle_s) if self._pool else []
         except Exception:
             traceback.print_exc()
-            freed = ["one that something still holds"]
-        if freed or not idle_s:
+            is_held = True  # one was taken out, which something still holds
+        if freed or is_held or not idle_s:
             self._cache.clear()
-        if freed:
-            print(f"unloaded: {', '.join(freed)}", file=sys.stderr, flush=True)
+        if freed or is_held:
+            print(f"unloaded: {', '.join(freed) or 'one that something still holds'}", file=sys.stderr, flush=True)
             self._tell_models()
+        return freed
 
     def _models(self) -> ModelPool:
         """The pool, made at the first call, which imports torch."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ class Context:
         attempt: 1, or 2 after a worker was lost.
         files: the inputs that are not audio, by role.
         cache: what earlier jobs of this worker left; empty at first.
-        free_memory: gives back the memory of models that no job uses.
+        free_memory: gives back the memory of models that no job uses, and names them.
     """
 
     job_id: str
@@ -49,7 +49,7 @@ class Context:
     attempt: int = 1
     files: Mapping[str, Path] = field(default_factory=dict)
     cache: Cache = field(default_factory=Cache)
-    free_memory: Callable[[], None] = lambda: None
+    free_memory: Callable[[], Sequence[str]] = tuple
 
     def seed(self, asked: int | None) -> int:
         """The seed asked for, else one derived from the job id: the same on every attempt."""

@@ -103,10 +103,14 @@ def locate(source: Source) -> Located:
 
 
 def choose_device(device: str) -> torch.device:
-    """A torch device of "auto" (cuda, then mps, then cpu) or of a name. Raises InvalidOption if it is not here."""
+    """A torch device of "auto" (cuda, then mps, then cpu) or of a name; "cuda" is the first card, cuda:0.
+
+    Raises:
+        InvalidOption: it is not here.
+    """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
-        return torch.device(next(kind for kind, here in available.items() if here))
+        device = next(kind for kind, here in available.items() if here)
     here = [kind for kind, present in available.items() if present]
     try:
         chosen = torch.device(device)
@@ -117,7 +121,7 @@ def choose_device(device: str) -> torch.device:
             f"This machine has no {device}, as its torch sees it. Allowed here: auto, {', '.join(here)}; "
             "`athanor doctor` says why a card is not seen."
         )
-    return chosen
+    return torch.device("cuda", chosen.index or 0) if chosen.type == "cuda" else chosen  # one card, one name
 
 
 def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:

@@ -8,7 +8,7 @@ ends, and the next job begins with full batches again. Rows of a batch do not kn
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -34,11 +34,12 @@ def out_of_memory(name: str, cause: str) -> OutOfMemory:
 
 
 class Ladder:
-    """One job's climb. `name` is the model's; `free` gives back the memory of models that no job uses."""
+    """One job's climb. `name` is the model's; `free` gives back memory that no job uses and names the models unloaded."""
 
-    def __init__(self, name: str, free: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, name: str, free: Callable[[], Sequence[str]] = tuple) -> None:
         self._name, self._free = name, free
-        self._freed = False
+        self._asked = False  # whether `free` was
+        self._freed: Sequence[str] = ()
         self._most: int | None = None  # rows at once, where fewer than asked for
 
     def rows(self, evaluate: Callable[[int, int], Tensor], n: int, at_once: int | None = None) -> Tensor:
@@ -60,14 +61,14 @@ class Ladder:
 
     def record(self) -> dict[str, Any]:
         """What the climb came to, JSON values; empty where all fitted."""
-        return {} if not self._freed else {"freed_models": True} | ({"rows_at_once": self._most} if self._most else {})
+        return ({"freed_models": True} if self._freed else {}) | ({"rows_at_once": self._most} if self._most else {})
 
     def _climb(self, size: int, cause: str) -> int:
         """The next rung: how many rows to try now."""
         gc.collect()
-        if not self._freed:
-            self._freed = True
-            self._free()
+        if not self._asked:
+            self._asked = True
+            self._freed = self._free()
         elif size > 1:
             self._most = size = size // 2
         else:

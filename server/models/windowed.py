@@ -170,12 +170,12 @@ class WindowedRemembering(Windowed, Remembering):
 
 
 def windowed(
-    backbone: Backbone, free: Callable[[], None] = lambda: None, tick: Callable[[], None] = lambda: None
+    backbone: Backbone, free: Callable[[], Sequence[str]] = tuple, tick: Callable[[], None] = lambda: None
 ) -> Windowed:
     """`backbone` for clips of any length, and with a memory ladder of its own: one for each job.
 
     Args:
-        free: gives back the memory of models that no job uses.
+        free: gives back the memory of models that no job uses, and names them.
         tick: called between the pieces of a long clip; what it raises (JobCancelled) ends the work there.
     """
     wrapper = WindowedRemembering if isinstance(backbone, Remembering) else Windowed

@@ -53,7 +53,7 @@ def render(tmp_path: Path):
 
     def made(backbone: Backbone, **options: object):
         context = Context("job", {}, tmp_path, lambda name: backbone, lambda step: None,
-                          free_memory=lambda: freed.append(1))
+                          free_memory=lambda: freed.append(1) or ["other"])
         return run("generate", {}, parse_options("generate", {"steps": 4, "seconds": 1, "seed": 3, "prompt": "rain",
                                                               "guidance": 1, "raw_level": True} | options), context)
 

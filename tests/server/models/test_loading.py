@@ -72,6 +72,13 @@ def test_devices(monkeypatch):
         choose_device("cuda:77")
 
 
+def test_a_card_has_one_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert {str(choose_device(name)) for name in ("auto", "cuda", "cuda:0")} == {"cuda:0"}
+    assert str(choose_device("cuda:1")) == "cuda:1"
+
+
 def test_precisions():
     assert choose_dtype("bfloat16", torch.device("cpu")) is torch.bfloat16
     assert choose_dtype("float16", torch.device("cuda")) is torch.float16

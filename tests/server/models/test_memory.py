@@ -27,7 +27,7 @@ class Card:
 
 def test_models_go_first_then_the_batch_is_halved_and_stays_small():
     freed, card = [], Card(2)
-    ladder = Ladder("big", lambda: freed.append(len(card.asked)))
+    ladder = Ladder("big", lambda: freed.append(len(card.asked)) or ["other"])
     assert ladder.rows(card, 8).tolist() == list(range(8))
     assert card.asked == [8, 8, 4, 2, 2, 2, 2] and freed == [1]
     assert ladder.record() == {"freed_models": True, "rows_at_once": 2}
@@ -47,8 +47,16 @@ def test_what_fits_is_done_at_once_or_as_many_as_asked_for():
 
 def test_freeing_other_models_may_be_enough():
     card = Card(1)
-    ladder = Ladder("big", lambda: setattr(card, "fits", 8))
+    ladder = Ladder("big", lambda: setattr(card, "fits", 8) or ["other"])
     assert len(ladder.rows(card, 8)) == 8 and ladder.record() == {"freed_models": True}
+
+
+def test_only_what_was_freed_is_said():
+    ladder = Ladder("big", list)
+    assert len(ladder.rows(Card(2), 4)) == 4 and ladder.record() == {"rows_at_once": 2}
+    card = Card(2)  # what earlier jobs left was enough, and no model had to go
+    ladder = Ladder("big", lambda: setattr(card, "fits", 4) or [])
+    assert len(ladder.rows(card, 4)) == 4 and ladder.record() == {}
 
 
 def test_one_row_that_does_not_fit_is_an_error_that_says_what_to_do():
