@@ -23,8 +23,8 @@ from typing import Any
 from bridge.request import RenderRequest
 from server.errors import RequestRefused, StorageError
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
+# What each version of the file adds to the one before; a journal of any of them is brought up to the newest.
+_VERSIONS = ("""
 CREATE TABLE request (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   job_id TEXT NOT NULL UNIQUE,
@@ -44,7 +44,11 @@ CREATE INDEX request_of_client ON request (client, request_id, number);
 CREATE INDEX request_stage ON request (stage);
 CREATE TABLE story (job_id TEXT NOT NULL, at REAL NOT NULL, stage TEXT NOT NULL) STRICT;
 CREATE TABLE client (name TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, seen REAL NOT NULL) STRICT;
-"""
+""", """
+CREATE TABLE selection (client TEXT NOT NULL, place INTEGER NOT NULL, request_id TEXT NOT NULL, asked TEXT NOT NULL,
+  clip TEXT NOT NULL, PRIMARY KEY (client, place)) STRICT;
+CREATE TABLE whereabouts (job_id TEXT PRIMARY KEY, told TEXT NOT NULL, at REAL NOT NULL) STRICT;
+""")
 _KEPT_S = 30 * 86400.0
 
 
@@ -94,6 +98,16 @@ class Entry:
     created: float
 
 
+@dataclass(frozen=True)
+class Selected:
+    """A clip that a client has selected: its place from 1, the request that did so, that request as written, the clip."""
+
+    place: int
+    request_id: str
+    asked: str
+    clip: str
+
+
 class Journal:
     """The journal in one SQLite file (WAL, every commit durable); `:memory:` for a command that waits for its job.
 
@@ -110,17 +124,18 @@ class Journal:
 
     def _prepare(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > _SCHEMA_VERSION:
+        if version > len(_VERSIONS):
             raise StorageError(f"{self._path} was written by a newer Athanor; update this one.", retryable=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
-        if version == 0:
-            self._connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+        for number, script in enumerate(_VERSIONS[version:], version + 1):
+            self._connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
         with self._transaction() as write:
             terminal = [stage.value for stage in Stage if stage.is_terminal]
             write.execute("DELETE FROM request WHERE created < ? AND stage IN (?, ?, ?)",
                           (time.time() - _KEPT_S, *terminal))
-            write.execute("DELETE FROM story WHERE job_id NOT IN (SELECT job_id FROM request)")
+            for table in ("story", "whereabouts"):
+                write.execute(f"DELETE FROM {table} WHERE job_id NOT IN (SELECT job_id FROM request)")
 
     def accept(self, request: RenderRequest) -> tuple[Entry, bool]:
         """The entry of a request, and whether it is new: a repeat gets the entry that it already has.
@@ -216,6 +231,33 @@ class Journal:
             write.execute("INSERT INTO client VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
                           "host = excluded.host, port = excluded.port, seen = excluded.seen",
                           (name, host, port, time.time()))
+
+    def select(self, client: str, request_id: str, asked: str, clip: str) -> int:
+        """Add a clip (a text of the caller's) to a client's selection, once for each request id; its place, from 1."""
+        with self._transaction() as write:
+            (last,) = write.execute("SELECT coalesce(max(place), 0) FROM selection WHERE client = ?", (client,)).fetchone()
+            write.execute("INSERT INTO selection VALUES (?, ?, ?, ?, ?)", (client, last + 1, request_id, asked, clip))
+        return last + 1
+
+    def selection(self, client: str) -> list[Selected]:
+        """The clips that a client has selected, in their order."""
+        rows = self._connection.execute("SELECT * FROM selection WHERE client = ? ORDER BY place", (client,))
+        return [Selected(row["place"], row["request_id"], row["asked"], row["clip"]) for row in rows]
+
+    def clear_selection(self, client: str) -> None:
+        """Forget what a client has selected."""
+        with self._transaction() as write:
+            write.execute("DELETE FROM selection WHERE client = ?", (client,))
+
+    def tell_whereabouts(self, job_id: str, told: str) -> None:
+        """Write where a host says that it has put a job's results; newer words replace older ones."""
+        with self._transaction() as write:
+            write.execute("INSERT OR REPLACE INTO whereabouts VALUES (?, ?, ?)", (job_id, told, time.time()))
+
+    def whereabouts(self, job_id: str) -> str:
+        """Where a host says that it has put a job's results; "" if none has said so."""
+        row = self._connection.execute("SELECT told FROM whereabouts WHERE job_id = ?", (job_id,)).fetchone()
+        return row["told"] if row else ""
 
     def clients(self) -> dict[str, tuple[str, int]]:
         """Where each known client's replies go: name -> (host, port)."""

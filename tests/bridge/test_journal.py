@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal: what is written is there after a kill, once, and in order."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bridge.journal import Journal, Stage
+from bridge.journal import _VERSIONS, Journal, Stage
 from bridge.request import RenderRequest
 from server.errors import RequestRefused, StorageError
 
@@ -160,4 +161,39 @@ def test_a_journal_in_memory_lives_with_its_process():
     job_id = journal.accept(request())[0].job_id
     finish(journal, job_id)
     assert journal.entry(job_id).stage is Stage.PLACED
+    journal.close()
+
+
+def test_a_selection_is_kept_for_each_client_until_it_is_cleared(tmp_path):
+    journal = Journal(tmp_path / "j.db")
+    assert [journal.select("live", name, f"asked {name}", f"{{{name}}}") for name in ("a", "b")] == [1, 2]
+    assert journal.select("pd", "a", "asked", "{}") == 1
+    journal.close()
+    journal = Journal(tmp_path / "j.db")
+    assert [(s.place, s.request_id, s.asked, s.clip) for s in journal.selection("live")] == [
+        (1, "a", "asked a", "{a}"), (2, "b", "asked b", "{b}")]
+    journal.clear_selection("live")
+    assert journal.selection("live") == []
+    assert len(journal.selection("pd")) == 1
+    journal.close()
+
+
+def test_whereabouts_are_kept_and_the_newest_word_holds(tmp_path):
+    journal = Journal(tmp_path / "j.db")
+    assert journal.whereabouts("job") == ""
+    journal.tell_whereabouts("job", "track 3")
+    journal.tell_whereabouts("job", "track 4")
+    assert journal.whereabouts("job") == "track 4"
+    journal.close()
+
+
+def test_a_journal_of_the_first_version_is_brought_up_to_the_newest(tmp_path):
+    connection = sqlite3.connect(tmp_path / "old.db")
+    connection.executescript(f"{_VERSIONS[0]} PRAGMA user_version = 1;")
+    connection.execute("INSERT INTO client VALUES ('pd', '127.0.0.1', 7400, 1.0)")
+    connection.commit()
+    connection.close()
+    journal = Journal(tmp_path / "old.db")
+    assert journal.select("pd", "a", "asked", "{}") == 1
+    assert "pd" in journal.clients()
     journal.close()
