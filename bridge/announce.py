@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bridge.imports import relative_name
 from bridge.journal import Entry, Stage
-from bridge.packets import clamped, encode
+from bridge.packets import Message, clamped
 from bridge.placement import Placement
 from bridge.progress import Progress
 from bridge.routes import CANCELLED, DONE, FAILED, PROGRESS
@@ -18,37 +18,38 @@ from bridge.routes import CANCELLED, DONE, FAILED, PROGRESS
 PROGRESS_PERIOD_S = 0.1
 REPEAT_AFTER_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
-Send = Callable[[str, bytes], None]
-"""Sends a datagram to the client of that name."""
+Send = Callable[[str, Message], None]
+"""Sends a message to the client of that name."""
 
 
-def progress_message(request_id: str, progress: Progress) -> bytes:
+def progress_message(request_id: str, progress: Progress) -> Message:
     """How far the job of a request is."""
     eta_s = -1.0 if progress.eta_s is None else float(progress.eta_s)
-    return encode(PROGRESS, request_id, progress.job_id, progress.phase, progress.queue_position or progress.step,
-                  progress.n_steps, progress.fraction, eta_s)
+    return Message(PROGRESS, (request_id, progress.job_id, progress.phase, progress.queue_position or progress.step,
+                              progress.n_steps, float(progress.fraction), eta_s))
 
 
-def end_messages(entry: Entry, root: Path) -> list[bytes]:
+def end_messages(entry: Entry, root: Path) -> list[Message]:
     """What tells a client how a job ended: one message, or one for each result."""
     request, job_id = entry.request.request_id, entry.job_id
     if entry.stage is Stage.CANCELLED:
-        return [encode(CANCELLED, request, job_id)]
+        return [Message(CANCELLED, (request, job_id))]
     if entry.stage is Stage.FAILED:
         assert entry.error is not None
-        return [encode(FAILED, request, job_id, entry.error["code"], entry.error["retryable"], entry.error["message"])]
+        error = entry.error
+        return [Message(FAILED, (request, job_id, error["code"], int(error["retryable"]), error["message"]))]
     if not entry.placed:
-        return [encode(DONE, request, job_id, 0, 0, "", "", "", 0, 0.0, "0", 0, "zero", 0, 0, 0)]
+        return [Message(DONE, (request, job_id, 0, 0, "", "", "", 0, 0.0, "0", 0, "zero", 0, 0, 0))]
     count = len(entry.placed)
     return [_done(request, job_id, index, count, placed, root) for index, placed in enumerate(entry.placed, 1)]
 
 
-def _done(request: str, job_id: str, index: int, count: int, placed: dict, root: Path) -> bytes:
+def _done(request: str, job_id: str, index: int, count: int, placed: dict, root: Path) -> Message:
     record = Placement.model_validate(placed["placement"])
-    return encode(
-        DONE, request, job_id, index, count, record.role, _name(root, placed["file"]), _name(root, placed["record"]),
+    return Message(DONE, (
+        request, job_id, index, count, record.role, _name(root, placed["file"]), _name(root, placed["record"]),
         clamped(record.start_samples), record.start_seconds, str(record.start_samples), record.start_rate,
-        record.start_source, clamped(record.length_samples), record.sample_rate, record.channels)
+        record.start_source, clamped(record.length_samples), record.sample_rate, record.channels))
 
 
 def _name(root: Path, path: str) -> str:
@@ -60,7 +61,7 @@ class Announcer:
     """Sends news of jobs to the clients that asked for them. Use it in one event loop.
 
     Args:
-        send: how a datagram reaches a client.
+        send: how a message reaches a client.
         root: the import root that file names are told relative to.
         repeat_after_s: seconds between one announcement of an end and the next.
     """

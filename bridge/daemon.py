@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bridge as a process: journal, OSC server and session put together, until it is told to stop."""
+"""The bridge as a process: journal, transports and session put together, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from bridge.home import bridge_folder, home_folder, journal_path, work_folder
 from bridge.journal import Journal
-from bridge.osc import OscServer
 from bridge.placement import make_folder
 from bridge.server_link import connector
 from bridge.session import Session
 from bridge.stages import clear_old
+from bridge.transports import Transports
 from server.errors import RequestRefused
 
 _log = logging.getLogger("athanor.bridge")
@@ -46,16 +46,16 @@ async def serve(settings: BridgeSettings) -> None:
     lock = _lock(bridge_folder() / "lock.db")
     journal = Journal(journal_path())
     clear_old(work_folder())
-    osc = OscServer()
+    transports = Transports(settings.host, settings.port)
     connect = connector(_log.warning)
-    await osc.start(settings.host, settings.port, journal,
-                    lambda on_progress: Session(journal, connect, work_folder(), on_progress), settings.root, home_folder())
+    await transports.start(journal, lambda on_progress: Session(journal, connect, work_folder(), on_progress),
+                           settings.root, home_folder())
     # The one line of a bridge's stdout: who started it reads the port from it.
-    print(f"OSC on {settings.host}:{osc.port}, files in {settings.root.resolve()}", flush=True)
+    print(f"OSC on {settings.host}:{transports.port}, files in {settings.root.resolve()}", flush=True)
     try:
         await _told_to_stop(settings.until_stdin_ends)
     finally:
-        await osc.close()
+        await transports.close()
         journal.close()
         lock.close()
 

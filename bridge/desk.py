@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from bridge.announce import Announcer, Send
+from bridge.announce import Announcer, Send, end_messages
 from bridge.arguments import Call, as_text
-from bridge.clients import Address, Clients
+from bridge.clients import Clients
 from bridge.imports import RESULTS_FOLDER, resolve
 from bridge.intake import Ask, Asker, prepare
 from bridge.journal import Entry, Journal
-from bridge.packets import Value, encode
+from bridge.outlets import Address, Outlet
+from bridge.packets import Message, Value
 from bridge.progress import Progress
 from bridge.routes import JOB, PROFILE
 from bridge.session import OnProgress, Session
@@ -41,7 +42,7 @@ class Desk:
     Args:
         journal: every request's way.
         clients: who they are and where their answers go.
-        send: how a datagram reaches a client.
+        send: how a message reaches a client.
         make_session: makes the session that runs requests.
         root: import root.
         home: data folder, for presets.
@@ -78,7 +79,8 @@ class Desk:
         if profile != PROFILE:
             raise InvalidOption(f"profile {profile} is not spoken here; {PROFILE} is. Update Athanor or the patch.",
                                 code="unsupported_version")
-        self._clients.hello(call.request_id, source, int(call.values.get("reply_port", 0)))
+        self._clients.hello(call.request_id, source, int(call.values.get("reply_port", 0)),
+                            as_text(call.options.get("via", "")), as_text(call.options.get("wake", "")))
         return [PROFILE, __version__, str(self._root), f"s{secrets.token_hex(4)}"]
 
     async def ping(self, call: Call, client: str, source: Address) -> list[Value]:
@@ -116,8 +118,14 @@ class Desk:
         self._announcer.acknowledged(entry.job_id)
         return [entry.job_id]
 
-    def follow(self, call: Call, client: str) -> None:
-        """What follows an answer: ends that are told again, and the lines of a list."""
+    def follow(self, call: Call, client: str, answered: Outlet | None = None) -> None:
+        """What follows an answer: ends that are told again, and the lines of a list.
+
+        answered: where the answer went, if not where the client's messages go; an end is told at both.
+        """
+        def line(message: Message) -> None:
+            answered.send(message) if answered else self._send(client, message)
+
         match call.route.handler:
             case "hello":
                 for entry in self._journal.unacknowledged(call.request_id):
@@ -126,10 +134,12 @@ class Desk:
                 entry = self._entry(call, client)
                 if entry.stage.is_terminal:
                     self._announcer.end(entry)
+                    for message in end_messages(entry, self._root) if answered else ():
+                        line(message)
             case "list_jobs":
                 entries = self._journal.recent(_LISTED)
                 for index, entry in enumerate(entries, 1):
-                    self._send(client, encode(JOB, call.request_id, index, len(entries), *self._facts(entry)))
+                    line(Message(JOB, (call.request_id, index, len(entries), *self._facts(entry))))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` on the side, until the desk is closed."""

@@ -48,6 +48,12 @@ CREATE TABLE client (name TEXT PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT
 CREATE TABLE selection (client TEXT NOT NULL, place INTEGER NOT NULL, request_id TEXT NOT NULL, asked TEXT NOT NULL,
   clip TEXT NOT NULL, PRIMARY KEY (client, place)) STRICT;
 CREATE TABLE whereabouts (job_id TEXT PRIMARY KEY, told TEXT NOT NULL, at REAL NOT NULL) STRICT;
+""", """
+ALTER TABLE client RENAME TO client_of_udp;
+CREATE TABLE client (name TEXT PRIMARY KEY, transport TEXT NOT NULL, address TEXT NOT NULL, wake TEXT NOT NULL,
+  seen REAL NOT NULL) STRICT;
+INSERT INTO client SELECT name, 'udp', host || ':' || port, '', seen FROM client_of_udp;
+DROP TABLE client_of_udp;
 """)
 _KEPT_S = 30 * 86400.0
 
@@ -225,12 +231,12 @@ class Journal:
         with self._transaction() as write:
             write.execute("UPDATE request SET acknowledged = 1 WHERE job_id = ?", (job_id,))
 
-    def remember_client(self, name: str, host: str, port: int) -> None:
-        """Where a client's replies go from now on."""
+    def remember_client(self, name: str, transport: str, address: str, wake: str) -> None:
+        """Where a client's messages go from now on, and what wakes it then."""
         with self._transaction() as write:
-            write.execute("INSERT INTO client VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                          "host = excluded.host, port = excluded.port, seen = excluded.seen",
-                          (name, host, port, time.time()))
+            write.execute("INSERT INTO client VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET transport = "
+                          "excluded.transport, address = excluded.address, wake = excluded.wake, seen = excluded.seen",
+                          (name, transport, address, wake, time.time()))
 
     def select(self, client: str, request_id: str, asked: str, clip: str) -> int:
         """Add a clip (a text of the caller's) to a client's selection, once for each request id; its place, from 1."""
@@ -259,9 +265,10 @@ class Journal:
         row = self._connection.execute("SELECT told FROM whereabouts WHERE job_id = ?", (job_id,)).fetchone()
         return row["told"] if row else ""
 
-    def clients(self) -> dict[str, tuple[str, int]]:
-        """Where each known client's replies go: name -> (host, port)."""
-        return {row["name"]: (row["host"], row["port"]) for row in self._connection.execute("SELECT * FROM client")}
+    def clients(self) -> dict[str, tuple[str, str, str]]:
+        """Where each known client's messages go: name -> (transport, address, wake)."""
+        rows = self._connection.execute("SELECT * FROM client")
+        return {row["name"]: (row["transport"], row["address"], row["wake"]) for row in rows}
 
     def close(self) -> None:
         self._connection.close()

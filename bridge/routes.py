@@ -97,6 +97,9 @@ HELLO = Route(
     (Argument("profile", "i", "version of these messages"), Argument("version", "s", "version of Athanor"),
      Argument("root", "s", "import root: the folder that file names are relative to"),
      Argument("session", "s", "a text that no other hello was answered with: begin your request ids with it")),
+    (Option("via", "spool: your messages are written as files into your spool folder, for a host that cannot listen"),
+     Option("wake", "`PORT /address arguments`: an OSC message that is sent to that port of this machine after a message "
+                    "was written into the spool folder")),
 )
 PING = Route(
     f"{PREFIX}/ping", "ping", "Ask whether the bridge is there.",

@@ -17,10 +17,10 @@ import pytest
 import soundfile
 
 from bridge.journal import Journal
-from bridge.osc import OscServer
 from bridge.packets import Message, decode, encode
 from bridge.routes import PREFIX
 from bridge.session import Session
+from bridge.transports import Transports
 from server.errors import ServerUnreachable
 
 LIMIT_S = 60.0
@@ -122,25 +122,26 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def lonely_bridge(tmp_path: Path, root: Path) -> AsyncIterator[OscServer]:
+async def lonely_bridge(tmp_path: Path, root: Path) -> AsyncIterator[Transports]:
     """A bridge whose server can not be reached."""
 
     async def no_server():
         raise ServerUnreachable("no server in this test.", code="not_here")
 
     journal = Journal(tmp_path / "journal.db")
-    osc = OscServer()
+    bridge = Transports("127.0.0.1", 0)
+
     def make_session(on_progress):
         return Session(journal, no_server, tmp_path / "work", on_progress)
 
-    await osc.start("127.0.0.1", 0, journal, make_session, root, tmp_path / "home")
-    yield osc
-    await osc.close()
+    await bridge.start(journal, make_session, root, tmp_path / "home")
+    yield bridge
+    await bridge.close()
     journal.close()
 
 
 @pytest.fixture
-async def client(lonely_bridge: OscServer) -> AsyncIterator[OscClient]:
+async def client(lonely_bridge: Transports) -> AsyncIterator[OscClient]:
     """A client of the lonely bridge."""
     client = OscClient(lonely_bridge.port)
     yield client

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.announce import Announcer, end_messages, progress_message
 from bridge.journal import Entry, Stage
-from bridge.packets import decode
+from bridge.packets import Message, decode, encode
 from bridge.placement import Placement
 from bridge.progress import Progress
 from bridge.request import RenderRequest
@@ -35,9 +35,8 @@ def placed(name: str, start: int = 480000) -> dict:
             "placement": record.model_dump()}
 
 
-def one(datagrams):
-    (datagram,) = datagrams
-    (message,) = decode(datagram)
+def one(messages):
+    (message,) = messages
     return message
 
 
@@ -54,8 +53,9 @@ def test_every_event_has_the_arguments_of_the_table():
             *end_messages(entry(placed=(placed("bell"),)), ROOT), *end_messages(entry(), ROOT),
             *end_messages(entry(Stage.CANCELLED), ROOT),
             *end_messages(entry(Stage.FAILED, error={"code": "x", "message": "y", "retryable": True}), ROOT)]
-    for datagram in told:
-        (message,) = decode(datagram)
+    for message in told:
+        datagram = encode(message.address, *message.values)
+        assert decode(datagram)[0].address == message.address
         tags = datagram[datagram.index(b",") + 1:].split(b"\0", 1)[0].decode()
         assert tags == "".join(argument.type for argument in arguments[message.address])
 
@@ -66,7 +66,7 @@ def test_a_position_beyond_32_bits_is_exact_as_text():
 
 
 def test_several_results_are_counted():
-    messages = [decode(d)[0] for d in end_messages(entry(placed=(placed("a"), placed("b"))), ROOT)]
+    messages = end_messages(entry(placed=(placed("a"), placed("b"))), ROOT)
     assert [m.values[2:4] for m in messages] == [(1, 2), (2, 2)]
 
 
@@ -76,9 +76,9 @@ def test_a_failure_carries_its_cause():
 
 
 def test_progress_is_told_in_fixed_places():
-    (message,) = decode(progress_message("r1", Progress(JOB, "sampling", 12, 50, 7.5)))
+    message = progress_message("r1", Progress(JOB, "sampling", 12, 50, 7.5))
     assert message.values == ("r1", JOB, "sampling", 12, 50, pytest.approx(0.24), 7.5)
-    (message,) = decode(progress_message("r1", Progress(JOB, "queued", queue_position=3)))
+    message = progress_message("r1", Progress(JOB, "queued", queue_position=3))
     assert message.values == ("r1", JOB, "queued", 3, 0, 0.0, -1.0)
 
 
@@ -86,11 +86,11 @@ class Wire:
     """Keeps what is sent, and can be waited on."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[float, str, object]] = []
+        self.sent: list[tuple[float, str, Message]] = []
         self._more = asyncio.Event()
 
-    def send(self, client: str, datagram: bytes) -> None:
-        self.sent.append((asyncio.get_running_loop().time(), client, decode(datagram)[0]))
+    def send(self, client: str, message: Message) -> None:
+        self.sent.append((asyncio.get_running_loop().time(), client, message))
         self._more.set()
 
     async def until(self, count: int) -> None:

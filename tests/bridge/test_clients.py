@@ -5,6 +5,7 @@ import pytest
 
 from bridge.clients import Clients
 from bridge.journal import Journal
+from bridge.outlets import Address
 from server.errors import InvalidOption
 
 
@@ -17,36 +18,36 @@ def journal():
 
 def test_a_client_that_said_nothing_is_where_it_sends_from(journal):
     clients = Clients(journal, 9101)
-    name = clients.name(("127.0.0.1", 54321))
-    assert clients.address(name) == ("127.0.0.1", 54321)
+    name = clients.name(Address("udp", "127.0.0.1:54321"))
+    assert clients.address(name) == Address("udp", "127.0.0.1:54321")
 
 
 def test_hello_gives_a_name_and_a_reply_port(journal):
     clients = Clients(journal, 9101)
-    clients.hello("max", ("127.0.0.1", 54321), 7400)
-    assert clients.name(("127.0.0.1", 54321)) == "max"
-    assert clients.address("max") == ("127.0.0.1", 7400)
-    clients.hello("pd", ("127.0.0.1", 50000), 0)
-    assert clients.address("pd") == ("127.0.0.1", 50000)
+    clients.hello("max", Address("udp", "127.0.0.1:54321"), 7400)
+    assert clients.name(Address("udp", "127.0.0.1:54321")) == "max"
+    assert clients.address("max") == Address("udp", "127.0.0.1:7400")
+    clients.hello("pd", Address("udp", "127.0.0.1:50000"), 0)
+    assert clients.address("pd") == Address("udp", "127.0.0.1:50000")
 
 
 def test_names_outlive_the_bridge_and_move_with_a_new_hello(journal):
-    Clients(journal, 9101).hello("max", ("127.0.0.1", 54321), 7400)
+    Clients(journal, 9101).hello("max", Address("udp", "127.0.0.1:54321"), 7400)
     clients = Clients(journal, 9101)
-    assert clients.address("max") == ("127.0.0.1", 7400)
-    clients.hello("max", ("127.0.0.1", 54322), 7401)
-    assert clients.address("max") == ("127.0.0.1", 7401)
+    assert clients.address("max") == Address("udp", "127.0.0.1:7400")
+    clients.hello("max", Address("udp", "127.0.0.1:54322"), 7401)
+    assert clients.address("max") == Address("udp", "127.0.0.1:7401")
 
 
 def test_a_claimed_name_must_have_said_hello(journal):
     clients = Clients(journal, 9101)
-    clients.hello("term", ("127.0.0.1", 54321), 7400)
-    assert clients.name(("127.0.0.1", 1), "term") == "term"
+    clients.hello("term", Address("udp", "127.0.0.1:54321"), 7400)
+    assert clients.name(Address("udp", "127.0.0.1:1"), "term") == "term"
     with pytest.raises(InvalidOption, match="no client 'nobody'"):
-        clients.name(("127.0.0.1", 1), "nobody")
+        clients.name(Address("udp", "127.0.0.1:1"), "nobody")
 
 
 @pytest.mark.parametrize(("name", "port"), [("", 0), ("  ", 0), ("x" * 65, 0), ("a", 65536), ("a", -1), ("a", 9101)])
 def test_impossible_names_and_ports_are_refused(journal, name, port):
     with pytest.raises(InvalidOption):
-        Clients(journal, 9101).hello(name, ("127.0.0.1", 54321), port)
+        Clients(journal, 9101).hello(name, Address("udp", "127.0.0.1:54321"), port)

@@ -118,10 +118,11 @@ def test_a_cancel_is_remembered(journal):
 
 
 def test_clients_are_remembered_with_their_newest_address(journal):
-    journal.remember_client("pd", "127.0.0.1", 9102)
-    journal.remember_client("max", "127.0.0.1", 7400)
-    journal.remember_client("pd", "127.0.0.1", 9103)
-    assert journal.clients() == {"pd": ("127.0.0.1", 9103), "max": ("127.0.0.1", 7400)}
+    journal.remember_client("pd", "udp", "127.0.0.1:9102", "")
+    journal.remember_client("ardour", "spool", "ardour", "3819 /access_action LuaAction/script-2")
+    journal.remember_client("pd", "udp", "127.0.0.1:9103", "")
+    assert journal.clients() == {"pd": ("udp", "127.0.0.1:9103", ""),
+                                 "ardour": ("spool", "ardour", "3819 /access_action LuaAction/script-2")}
 
 
 def test_an_unknown_job_is_an_error(journal):
@@ -195,5 +196,5 @@ def test_a_journal_of_the_first_version_is_brought_up_to_the_newest(tmp_path):
     connection.close()
     journal = Journal(tmp_path / "old.db")
     assert journal.select("pd", "a", "asked", "{}") == 1
-    assert "pd" in journal.clients()
+    assert journal.clients() == {"pd": ("udp", "127.0.0.1:7400", "")}
     journal.close()

@@ -192,9 +192,9 @@ async def test_a_bundle_is_answered_message_by_message(client):
     assert [m.values[0] for m in client.received] == ["p0", "p1", "p2"]
 
 
-async def test_a_port_in_use_is_a_clear_error(lonely_bridge, tmp_path):
+async def test_a_port_in_use_is_a_clear_error(lonely_bridge):
     with pytest.raises(StorageError, match=f"UDP port {lonely_bridge.port} .* --port") as raised:
-        await OscServer().start("127.0.0.1", lonely_bridge.port, None, None, tmp_path, tmp_path)
+        OscServer("127.0.0.1", lonely_bridge.port)
     assert raised.value.code == "port_in_use"
 
 
