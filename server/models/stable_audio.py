@@ -76,11 +76,18 @@ class StableAudio(PredictingBackbone):
         return (self.network.config.in_channels, frames)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Latents [batch, channels, frames] of audio [batch, 2, time]; posterior mode, silence behind the clip."""
+        """Latents [batch, channels, frames] of audio [batch, 2, time]; posterior mode, silence behind the clip.
+
+        Of the silence that fills the window only the beginning and the end are encoded; between them every frame is alike.
+        """
         assert audio.ndim == 3 and audio.shape[1] == self.facts.channels, "audio [batch, channels, time]"
-        n_padded = self.latent_shape(audio.shape[-1])[1] * self.vae.hop_length
-        padded = F.pad(audio.to(self.device, torch.float32), (0, n_padded - audio.shape[-1]))
-        return self.vae.encode(padded).latent_dist.mode()
+        n_frames, hop = self.latent_shape(audio.shape[-1])[1], self.vae.hop_length
+        quiet = math.ceil(max(audio.shape[-1], 1) / hop) + self.reach  # this frame hears neither the clip nor the end
+        encoded = min(n_frames, quiet + self.reach + 1)
+        padded = F.pad(audio.to(self.device, torch.float32), (0, encoded * hop - audio.shape[-1]))
+        latents = self.vae.encode(padded).latent_dist.mode()
+        alike = latents[..., quiet : quiet + 1].repeat(1, 1, n_frames - encoded)
+        return torch.cat([latents[..., :quiet], alike, latents[..., quiet:]], dim=-1)
 
     def decode(self, latents: Tensor, n_samples: int) -> Tensor:
         """Audio [batch, 2, n_samples] of latents; differentiable. Frames that no kept sample hears are not decoded."""
@@ -91,7 +98,7 @@ class StableAudio(PredictingBackbone):
 
     @property
     def reach(self) -> int:
-        """Latent frames to each side that a sample hears of when decoded."""
+        """Latent frames to each side that a sample hears of when decoded; a frame hears no farther when encoded."""
         return reach_frames(self.vae.config.downsampling_ratios)
 
     def encode_prompt(self, prompt: str | None, duration_s: float) -> dict[str, Tensor]:

@@ -68,6 +68,15 @@ def test_odd_lengths_come_back_exactly(backbone, normal, n_samples):
     assert backbone.decode(latents, n_samples).shape == audio.shape
 
 
+@pytest.mark.parametrize("n_samples", [1, 44117, 128 * 2048 - 9])
+def test_encoding_a_part_of_the_silence_is_encoding_it_all(backbone, normal, n_samples):
+    audio = 0.1 * normal(2, 2, n_samples)
+    n_padded = backbone.latent_shape(n_samples)[1] * 2048
+    with torch.no_grad():
+        whole = backbone.vae.encode(torch.nn.functional.pad(audio, (0, n_padded - n_samples))).latent_dist.mode()
+        torch.testing.assert_close(backbone.encode(audio), whole, atol=1e-5, rtol=1e-5)
+
+
 def test_decoding_only_what_is_heard_changes_nothing(backbone, normal):
     latents, n_samples = normal(1, 4, 128), 44117
     whole = backbone.vae.decode(latents).sample[..., :n_samples]
