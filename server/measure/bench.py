@@ -16,7 +16,7 @@ from pathlib import Path
 
 from server.errors import AthanorError
 from server.measure.embedded_embedding import EmbeddedEmbedding
-from server.measure.embedding import Hearing
+from server.measure.embedding import Hearing, Vectors
 from server.measure.held_out import HeldOut
 from server.measure.studio import Studio
 from server.models.base import Backbone
@@ -59,7 +59,8 @@ class Bench:
         corpus: the embedded model's corpus with its splits train, judge and test, or None.
         seed: everything random follows from it.
         data: which mixtures take the place of the usual ones, as `datasets.opened` reads it, or "".
-        hearing: the embedding that separation and directions are judged in (likeness, Frechet distance, LPAPS).
+        hearing: the embedding that clips are compared in: likeness, agreement with words, LPAPS, Frechet distances.
+        fad: what Frechet distances are taken in instead, or None.
         report: called with (done, total, what) as a part goes on; may raise to stop it.
     """
 
@@ -70,12 +71,18 @@ class Bench:
     seed: int = 2026
     data: str = ""
     hearing: Hearing = field(default_factory=EmbeddedEmbedding)
+    fad: Vectors | None = None
     report: Report = _quietly
 
     @property
     def backbone(self) -> Backbone:
         """The loaded model."""
         return self.studio.backbone
+
+    @property
+    def frechet_in(self) -> Vectors:
+        """What Frechet distances are taken in."""
+        return self.fad or self.hearing
 
     def need_seconds(self, seconds: float) -> None:
         """Raises NotMeasured where the model does not render clips that long."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an embedding of sounds must offer, and the figures that any embedding gives: likeness of clips, FAD. No torch.
 
-Two exist: `clap` (from the hub, the papers') and `embedded_embedding` (ships). A figure is named after its embedding; only
-CLAP's are called CLAP-A and CLAP-T.
+Two exist: `clap` (from the hub, the papers') and `embedded_embedding` (ships); `vggish` gives vectors for a Frechet distance
+and no more. A figure is named after its embedding; only CLAP's are called CLAP-A and CLAP-T, only VGGish's FAD alone.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from server.measure.fad import frechet_distance
 from server.measure.lpaps import Stages
 
 
-class Embedding(Protocol):
-    """name: of the embedding and its checkpoint. `windows`: unit vectors float32 [n, d], one for each 10 s of a clip."""
+class Vectors(Protocol):
+    """What a Frechet distance can be taken in. name: of the network and its checkpoint. `windows`: float32 [n, d], one for
+    each window of a clip."""
 
     name: str
 
     def windows(self, clip: Clip) -> np.ndarray: ...
 
 
+class Embedding(Vectors, Protocol):
+    """`windows` are unit vectors, one for each 10 s of a clip, so that two clips have a cosine."""
+
+
 class Hearing(Embedding, Stages, Protocol):
     """An embedding whose network tells its features as well, for LPAPS: what a table is measured in."""
 
 
-def embed(embedding: Embedding, clips: Iterable[Clip]) -> np.ndarray:
+def embed(embedding: Vectors, clips: Iterable[Clip]) -> np.ndarray:
     """The vectors of all windows of all clips, [n, d]: what a Frechet distance is taken of."""
     return np.concatenate([embedding.windows(clip) for clip in clips])
 
@@ -42,6 +47,6 @@ def audio_agreement(embedding: Embedding, a: Clip, b: Clip) -> float:
     return float(np.mean([x @ y for x, y in zip(embedding.windows(a), embedding.windows(b), strict=False)]))
 
 
-def frechet_audio_distance(embedding: Embedding, made: Iterable[Clip], real: Iterable[Clip]) -> float:
+def frechet_audio_distance(embedding: Vectors, made: Iterable[Clip], real: Iterable[Clip]) -> float:
     """Frechet distance of two sets of clips in an embedding. `fad` says how it depends on their number."""
     return frechet_distance(embed(embedding, made), embed(embedding, real))

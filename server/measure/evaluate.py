@@ -18,8 +18,7 @@ from typing import Any
 
 from server.measure import held_out, report
 from server.measure.bench import Bench, NotMeasured
-from server.measure.clap import Clap
-from server.measure.embedded_embedding import EmbeddedEmbedding
+from server.measure.named_embedding import hearing_of, vectors_of
 from server.measure.parts import AIMS, PAPERS, PARTS, QUICK_CLASSES
 from server.measure.studio import Studio
 from server.models.embedded import corpus as corpora
@@ -85,9 +84,11 @@ def _fewer(bench: Bench) -> Bench:
 
 
 def _key(bench: Bench, asked: Asked, arguments: Mapping[str, Any]) -> str:
-    """What must be the same for a kept part to stand: weights, seed, sizes, the sounds and the corpus's classes."""
-    said = [bench.backbone.facts.revision, bench.seed, asked.quick, repr(sorted(arguments.items())), bench.data,
-            bench.hearing.name,
+    """What must be the same for a kept part to stand: weights and where they run, seed, sizes, the sounds and the corpus's
+    classes. Precision and device change what comes out, and how quickly."""
+    backbone = bench.backbone
+    said = [backbone.facts.revision, str(backbone.device), str(backbone.dtype), bench.seed, asked.quick,
+            repr(sorted(arguments.items())), bench.data, bench.hearing.name, bench.frechet_in.name,
             sorted(sound.sha256 for sound in bench.held_out.sounds) if bench.held_out else None,
             [len(bench.corpus.items), sorted(bench.corpus.classes)] if bench.corpus else None]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:24]
@@ -125,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device")
     parser.add_argument("--data", default="")
     parser.add_argument("--embedding", default="")
+    parser.add_argument("--fad", default="")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--again", action="store_true")
@@ -160,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
         with Studio(load(given.model, device=given.device, home=given.home)) as studio:
             bench = Bench(studio, given.out, held_out=held_out.load(given.held_out) if given.held_out else None,
                           corpus=corpora.load(given.corpus) if given.corpus else None, seed=given.seed,
-                          data=given.data, hearing=Clap(given.embedding) if given.embedding else EmbeddedEmbedding())
+                          data=given.data, hearing=hearing_of(given.embedding), fad=vectors_of(given.fad))
             _run(bench, Asked(given.parts, given.quick, given.again, _arguments(given)), tell)
 
     return told(work)

@@ -3,8 +3,8 @@
 
 The rows are those of DiffMusic's tables 1 and 2 (algorithm, with and without the vocoder mel-spectrogram constraint), and
 two tasks more. LSD as the paper's, at 16 kHz; log-mel distance at the model's rate; SI-SDR, in a gap alone where there is
-one; and the Frechet distance of the clips in the embedding timbre-1, which is not the paper's FAD and, of so few clips, is
-for comparing the rows of one table alone.
+one; and the Frechet distance of the clips: in VGGish the paper's FAD, in the embedding that ships another figure, and of
+so few clips in either for comparing the rows of one table alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from server.kinds.restore import RestoreOptions
 from server.measure import diffmusic, timbre
 from server.measure.bench import Bench, Finding, NotMeasured
 from server.measure.damages import TRIALS, Damage, Sample, Trial
-from server.measure.fad import frechet_distance
+from server.measure.embedding import Vectors, frechet_audio_distance
 from server.measure.held_out import HeldOut, Sound
 from server.measure.log_mel_distance import log_mel_distance
 from server.measure.lsd import lsd
@@ -98,8 +98,8 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
             damage = trial.damage(samples, number)
             for name, made in _made(bench, plan, trial.task, damage):
                 kept.setdefault(name, []).append(made)
-        trials[title] = {name: _row(all_made) for name, all_made in kept.items()}
-    return {"plan": asdict(plan), "clips": len(samples), "trials": trials}
+        trials[title] = {name: _row(bench.frechet_in, all_made) for name, all_made in kept.items()}
+    return {"plan": asdict(plan), "clips": len(samples), "frechet_in": bench.frechet_in.name, "trials": trials}
 
 
 def _check(plan: Plan, samples: Sequence[Sample]) -> None:
@@ -172,13 +172,13 @@ def _restored(bench: Bench, damage: Damage, options: Mapping[str, Any]) -> Seque
     return [output.clip for output in outputs if output.role in ("restored", "stem") and output.clip is not None]
 
 
-def _row(made: Sequence[Made]) -> dict[str, Any]:
-    """Figures of one row over all clips."""
+def _row(vectors: Vectors, made: Sequence[Made]) -> dict[str, Any]:
+    """Figures of one row over all clips; the Frechet distance is taken in `vectors`."""
     each = [_figures(one.damage, one.clips) for one in made]
-    real = np.array([timbre.embed(clip) for one in made for clip in one.damage.real])
-    found = np.array([timbre.embed(clip) for one in made for clip in one.clips])
+    real = [clip for one in made for clip in one.damage.real]
+    found = [clip for one in made for clip in one.clips]
     return {**{name: round(float(np.mean([figures[name] for figures in each])), 4) for name in each[0]},
-            "frechet": round(frechet_distance(real, found), 4),
+            "frechet": round(frechet_audio_distance(vectors, real, found), 4),
             "cpu_s": round(float(np.mean([one.cpu_s for one in made])), 2),
             "refused": sum(one.refused for one in made), "each": each}
 
@@ -220,7 +220,8 @@ _TITLES = {"log_mel": "log-mel distance", "si_sdr": "SI-SDR"}
 def lines(figures: dict) -> list[str]:
     """A table of all rows, with the published LSD and FAD beside."""
     made = [f"{figures['clips']} held-out clips of {figures['plan']['seconds']:g} s.", "",
-            "| task | row | LSD | log-mel, nat | SI-SDR, dB | Frechet | CPU s a clip | published LSD / FAD |",
+            f"| task | row | LSD | log-mel, nat | SI-SDR, dB | Frechet in {figures.get('frechet_in', timbre.NAME)} | "
+            "CPU s a clip | published LSD / FAD |",
             "|---|---|---|---|---|---|---|---|"]
     for title, rows in figures["trials"].items():
         for name, row in rows.items():
@@ -232,7 +233,7 @@ def lines(figures: dict) -> list[str]:
 
 
 NOTES = (
-    "LSD: log10 of magnitudes at 16 kHz, as the paper's. Frechet: of the clips' timbre-1 embeddings, not FAD. Log-mel and "
+    "LSD: log10 of magnitudes at 16 kHz, as the paper's. Frechet: only in VGGish it is the paper's FAD. Log-mel and "
     "SI-SDR of an inpainted clip: of the gap alone (log-mel with up to 0.1 s on both sides). A clip that `restore` refuses "
     "counts as it came.",
     "",
