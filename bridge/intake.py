@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.request import RenderRequest, checked_options, sample_position, seconds_as_samples
+from bridge.positions import sample_position, seconds_as_samples
+from bridge.request import RenderRequest, checked_options
 from plugin_host import Chain, resolve_chain
 from presets import Preset, load_chain
 from presets import load as load_preset

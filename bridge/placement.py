@@ -20,6 +20,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bridge.ixml import ixml
+from bridge.lanes import Lane, colour, lane_name
+from bridge.musical_time import MusicalTime, seconds_as_beats
 from server import __version__
 from server.audio import Bext, Clip, write_clip
 from server.errors import StorageError
@@ -34,15 +37,26 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SourceClip(_Record):
-    """A clip that a result was made from, as it was when it was read."""
+class SourceFile(_Record):
+    """A file that a result was made from, as it was when it was read."""
 
     role: str = Field(description="The input's role: original, reference, clip.")
     file: str = Field(description="Its name as the client gave it.")
-    sample_rate: int = Field(gt=0, description="Hz.")
-    length_samples: int = Field(gt=0)
-    channels: int = Field(gt=0)
+    path: str = Field("", description="Where it lay, absolute.")
     checksum: str = Field(pattern=r"^sha256:[0-9a-f]{64}$", description="Of the file's bytes.")
+
+
+class SourceClip(SourceFile):
+    """A clip that a result was made from, and the part of it that sounded."""
+
+    sample_rate: int = Field(gt=0, description="Hz.")
+    length_samples: int = Field(gt=0, description="Of the whole file, in samples of its rate.")
+    channels: int = Field(gt=0, description="As it sounded: 2 for a pair of mono files.")
+    offset_samples: int = Field(0, ge=0, description="Where the part that sounded begins, in samples of the file.")
+    used_samples: int | None = Field(None, gt=0, description="How many samples of the file sounded; none: to its end.")
+    playback_rate: float = Field(1.0, gt=0, description="2 is twice as fast: used_samples / playback_rate sounded.")
+    preserve_pitch: bool = Field(False, description="Whether it was faster or slower at its own pitch.")
+    right: SourceFile | None = Field(None, description="The second mono file of a stereo pair.")
 
 
 class Placement(_Record):
@@ -60,13 +74,22 @@ class Placement(_Record):
     sample_rate: int = Field(gt=0, description="Hz, of the sound file.")
     length_samples: int = Field(gt=0, description="Length of the sound file in samples of sample_rate.")
     channels: int = Field(gt=0)
-    lane: Literal["new_track"] = Field("new_track", description="Where a host should put it; never over the source.")
+    start_beats: float | None = Field(
+        None, ge=0, description="The same start in quarter notes, as the host said or, with a tempo alone, at that tempo.")
+    tempo_bpm: float | None = Field(None, gt=0, description="Quarter notes a minute, as the host said.")
+    meter: str = Field("", description="Metre, such as 4/4, as the host said.")
+    key: str = Field("", description="Key, such as A minor, as the host said.")
+    track: str = Field("", description="Name of the track that the source clip lies on, as the host said.")
+    name: str = Field("", description="What to call the result's track or lane.")
+    lane: Lane = Field("new_track", description="Where a host should put it: over the source only if that was asked for.")
+    colour: str = Field("", pattern=r"^(#[0-9a-f]{6})?$", description="Of its track or clip, by its role.")
     role: str = Field(description="What the result is, for instance fused or generated.")
     job_id: str
     request_id: str
     created: str = Field(description="When the request came, ISO 8601 with time zone.")
     checksum: str = Field(pattern=r"^sha256:[0-9a-f]{64}$", description="Of the sound file's bytes.")
     sources: tuple[SourceClip, ...] = Field((), description="What it was made from; the first one gives the start.")
+    files: tuple[SourceFile, ...] = Field((), description="Files that are not sounds and that it was made from, too.")
     provenance: dict[str, Any] = Field(description="Kind, options, model, seed, chains: what it takes to redo it.")
 
 
@@ -98,7 +121,11 @@ def decide_start(requested: Start | None, bext_samples: int | None, rate: int) -
 
 @dataclass(frozen=True)
 class Origin:
-    """What a result's record and stamp say beyond the sound itself. history: the source's coding history."""
+    """What a result's record and stamp say beyond the sound itself.
+
+    description: the words that it was made by. history: the source's coding history. result: the result's name, `fused_2`;
+    words: what tells it from the others of its job.
+    """
 
     job_id: str
     request_id: str
@@ -107,7 +134,25 @@ class Origin:
     kind: str
     description: str = ""
     sources: tuple[SourceClip, ...] = ()
+    files: tuple[SourceFile, ...] = ()
     history: str = ""
+    music: MusicalTime = MusicalTime()
+    track: str = ""
+    lane: Lane = "new_track"
+    result: str = ""
+    words: str = ""
+
+    @property
+    def start_beats(self) -> float | None:
+        """As the host said, else at its tempo, else unknown."""
+        if self.music.start_beats is not None or self.music.tempo_bpm is None:
+            return self.music.start_beats
+        return seconds_as_beats(self.start.seconds, self.music.tempo_bpm)
+
+    @property
+    def made_of(self) -> str:
+        """The track or else the clip that a result comes from, or the words, in that order."""
+        return self.track or (Path(self.sources[0].file).stem if self.sources else self.description)
 
 
 def place(clip: Clip, path: Path, role: str, origin: Origin, provenance: dict[str, Any]) -> Placement:
@@ -117,7 +162,8 @@ def place(clip: Clip, path: Path, role: str, origin: Origin, provenance: dict[st
         StorageError: the folder cannot be written or the disk is full.
     """
     make_folder(path.parent)
-    write_clip(path, clip, stamp(clip, origin, provenance))
+    name = lane_name(origin.made_of, origin.words, origin.result or role)
+    write_clip(path, clip, stamp(clip, origin, provenance), _chunk(clip, path, name, origin, provenance))
     record = Placement(
         file=path.name,
         start_samples=origin.start.samples,
@@ -128,12 +174,21 @@ def place(clip: Clip, path: Path, role: str, origin: Origin, provenance: dict[st
         sample_rate=clip.sample_rate,
         length_samples=clip.n_samples,
         channels=clip.channels,
+        start_beats=origin.start_beats,
+        tempo_bpm=origin.music.tempo_bpm,
+        meter=origin.music.meter,
+        key=origin.music.key,
+        track=origin.track,
+        name=name,
+        lane=origin.lane,
+        colour=colour(role),
         role=role,
         job_id=origin.job_id,
         request_id=origin.request_id,
         created=origin.created.isoformat(timespec="seconds"),
         checksum=checksum(path),
         sources=origin.sources,
+        files=origin.files,
         provenance=provenance,
     )
     write_text(record_path(path), record.model_dump_json(indent=2) + "\n")
@@ -160,6 +215,17 @@ def stamp(clip: Clip, origin: Origin, provenance: dict[str, Any]) -> Bext:
         time_reference_samples=origin.start.at(clip.sample_rate),
         coding_history=origin.history + line,
     )
+
+
+def _chunk(clip: Clip, path: Path, name: str, origin: Origin, provenance: dict[str, Any]) -> str:
+    """The iXML chunk of a result."""
+    said = {"tempo_bpm": origin.music.tempo_bpm, "meter": origin.music.meter, "key": origin.music.key,
+            "seed": provenance.get("seed"), "model": provenance.get("backbone", {}).get("name")}
+    return ixml(project=ORIGINATOR, take=name, note=origin.description or origin.kind, family=origin.job_id, file=path.name,
+                sample_rate=clip.sample_rate, channels=clip.channels,
+                time_reference_samples=origin.start.at(clip.sample_rate),
+                parents=tuple(source.file for source in origin.sources),
+                user={"kind": origin.kind} | {key: value for key, value in said.items() if value not in (None, "")})
 
 
 def result_stem(sources: list[str], name: str, job_id: str) -> str:

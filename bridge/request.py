@@ -3,30 +3,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bridge.lanes import Lane
+from bridge.musical_time import MusicalTime
 from bridge.placement import Start
+from bridge.positions import seconds_as_samples
+from bridge.regions import Region
 from plugin_host import Chain
-from server.errors import InvalidOption
 from server.kinds import find_kind
-
-FLOAT_EXACT = 2**24
-"""Whole numbers are exact in a 32-bit float, which is all that Pure Data has, only below this."""
 
 
 class RenderRequest(BaseModel):
     """One render, from the clips to the place where the results go.
 
-    inputs: role -> path of the clip. names: role -> the clip's name as the client gave it. pre: plugins for every input
+    inputs: role -> path of the clip. names: role -> the clip's name as the client gave it. regions: role -> the part of its
+    file that sounds, where it is not simply the file. pre: plugins for every input
     clip before the render, post: plugins for every result after it; as data, so that a preset may change meanwhile.
     start_samples or start_s (decimal text) at start_rate: the requested start on the timeline; a rate of 0 means the
-    source clip's. asked: the message as it came, which tells a repeat from another request under the same id.
+    source clip's. music, lane, track: what the host said of tempo and key, how it will place the results, and which track
+    the source clip lies on. asked: the message as it came, which tells a repeat from another request under the same id.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,12 +37,16 @@ class RenderRequest(BaseModel):
     kind: str
     inputs: dict[str, Path] = {}
     names: dict[str, str] = {}
+    regions: dict[str, Region] = {}
     options: dict[str, Any] = {}
     pre: Chain | None = None
     post: Chain | None = None
     start_samples: int | None = None
     start_s: str | None = None
     start_rate: int = 0
+    music: MusicalTime = MusicalTime()
+    lane: Lane = "new_track"
+    track: str = ""
     out: Path
     asked: str = ""
 
@@ -62,38 +66,3 @@ def checked_options(kind: str, options: Mapping[str, Any], roles: frozenset[str]
     """
     parsed = find_kind(kind).parse(options, roles)
     return parsed.model_dump(mode="json", include=set(options))
-
-
-def sample_position(value: Any, name: str) -> int:
-    """A position in samples, exactly: a whole number, or one as decimal text.
-
-    Raises:
-        InvalidOption: negative, not whole, or a float so large that it may have been rounded on the way.
-    """
-    try:
-        position = Fraction(value.strip() if isinstance(value, str) else value)
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError):
-        raise InvalidOption(f"{name}={value!r} is not a number of samples.") from None
-    if position < 0 or position.denominator != 1:
-        raise InvalidOption(f"{name}={value} is not a number of samples: give a whole number, 0 or more.")
-    if isinstance(value, float) and position > FLOAT_EXACT:
-        raise InvalidOption(f"{name}={value:.0f} came as a float, which is exact only up to {FLOAT_EXACT}; "
-                            "send it as a text (a symbol) instead.")
-    return int(position)
-
-
-def seconds_as_samples(value: Any, rate: int, name: str) -> int:
-    """A position given in seconds as the nearest sample at `rate`; decimal text is taken exactly.
-
-    Raises:
-        InvalidOption: negative or no number.
-    """
-    try:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError
-        seconds = Fraction(value.strip() if isinstance(value, str) else value)
-    except (ValueError, TypeError, ZeroDivisionError):
-        raise InvalidOption(f"{name}={value!r} is not a number of seconds.") from None
-    if seconds < 0:
-        raise InvalidOption(f"{name}={value} is before the timeline's start; give 0 or more.")
-    return int(seconds * rate + Fraction(1, 2))

@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from bridge.journal import Entry
-from bridge.placement import Origin, SourceClip, checksum, decide_start, make_folder, place, record_path, result_stem
+from bridge.placement import (
+    Origin,
+    SourceClip,
+    SourceFile,
+    checksum,
+    decide_start,
+    make_folder,
+    place,
+    record_path,
+    result_stem,
+)
+from bridge.regions import sounding
 from bridge.remarks import words_of
 from bridge.request import RenderRequest
 from plugin_host import Chain, run_chain
-from server.audio import read_bext, read_clip, write_clip
+from server.audio import Clip, read_bext, read_clip, read_header, write_clip
 from server.errors import AthanorError, StorageError
 from server.kinds import find_kind
 
@@ -31,34 +42,62 @@ OnPlugin = Callable[[int, int, str], None]
 
 
 def take_in(request: RenderRequest, folder: Path, on_plugin: OnPlugin) -> tuple[dict[str, Path], dict[str, Any]]:
-    """Read every clip, run the chain before the render over it, and say what the clips are.
+    """Read every clip, as much of it as sounds, run the chain before the render over it, and say what the clips are.
 
     Returns:
-        role -> file to upload (the clip itself where there is no chain), and the journal's description of the sources.
+        role -> file to upload (the clip itself where it sounds as it is), and the journal's description of the sources.
         A file that is not audio goes as it is.
 
     Raises:
         InvalidInput: a clip that cannot be used. PluginFailed, PluginTimeout: the chain. JobCancelled: by `on_plugin`.
     """
-    files, sources = {}, []
+    files, clips, others = dict(request.inputs), [], []
     for role, path in request.inputs.items():
-        name, files[role] = request.names[role], path
         if not find_kind(request.kind).input(role).is_audio:
+            others.append(SourceFile(**_identity(role, request.names[role], path)).model_dump())
             continue
-        clip = read_clip(path, limit_s=find_kind(request.kind).max_input_s, name=name)
-        sources.append(SourceClip(role=role, file=name, sample_rate=clip.sample_rate, length_samples=clip.n_samples,
-                                  channels=clip.channels, checksum=checksum(path)).model_dump())
-        if request.pre is not None:
+        clip = _heard(request, role)
+        clips.append(_source(request, role, clip).model_dump(mode="json"))
+        if request.pre is not None or role in request.regions:
             make_folder(folder)
             files[role] = folder / f"pre-{role}.wav"
-            write_clip(files[role], run_chain(request.pre, clip, on_step=on_plugin))
-    return files, {"clips": sources, **_stamp_of_first(request)}
+            write_clip(files[role], clip if request.pre is None else run_chain(request.pre, clip, on_step=on_plugin))
+    return files, {"clips": clips, "files": others, **_stamp_of_first(request)}
+
+
+def _heard(request: RenderRequest, role: str) -> Clip:
+    """An input as it sounds."""
+    path, limit_s, name = request.inputs[role], find_kind(request.kind).max_input_s, request.names[role]
+    region = request.regions.get(role)
+    return sounding(path, region, limit_s=limit_s, name=name) if region else read_clip(path, limit_s=limit_s, name=name)
+
+
+def _identity(role: str, name: str, path: Path) -> dict[str, str]:
+    return {"role": role, "file": name, "path": str(path.absolute()), "checksum": checksum(path)}
+
+
+def _source(request: RenderRequest, role: str, clip: Clip) -> SourceClip:
+    """What the record says of an input that was heard as `clip`."""
+    path, region = request.inputs[role], request.regions.get(role)
+    fields: dict[str, Any] = {"length_samples": clip.n_samples}
+    if region is not None:
+        fields = {"length_samples": read_header(path).n_samples, "offset_samples": region.offset_samples,
+                  "used_samples": region.used_samples, "playback_rate": float(region.rate),
+                  "preserve_pitch": region.preserve_pitch}
+        if region.right is not None:
+            fields["right"] = SourceFile(**_identity(role, region.right_name, region.right))
+    return SourceClip(**_identity(role, request.names[role], path), sample_rate=clip.sample_rate, channels=clip.channels,
+                      **fields)
 
 
 def _stamp_of_first(request: RenderRequest) -> dict[str, Any]:
-    first = next(iter(request.inputs.values()), None)
-    bext = read_bext(first) if first is not None else None
-    return {"bext_samples": bext.time_reference_samples if bext else None, "history": bext.coding_history if bext else ""}
+    """Where the first clip's own stamp says that it lies: its region's beginning, if only a part of it sounds."""
+    role = next(iter(request.inputs), None)
+    bext = read_bext(request.inputs[role]) if role is not None else None
+    if bext is None:
+        return {"bext_samples": None, "history": ""}
+    offset = request.regions[role].offset_samples if role in request.regions else 0
+    return {"bext_samples": bext.time_reference_samples + offset, "history": bext.coding_history}
 
 
 def finish(chain: Chain | None, raw: Path, finished: Path, on_plugin: OnPlugin) -> None:
@@ -83,6 +122,8 @@ def put_in_place(entry: Entry, reference: dict[str, Any], finished: Path, name: 
         created=datetime.fromtimestamp(entry.created).astimezone(),
         start=decide_start(request.requested_start(rate), source.get("bext_samples"), rate),
         description=words or str(request.options.get("prompt", "")), sources=clips, history=source.get("history", ""),
+        files=tuple(SourceFile.model_validate(fields) for fields in source.get("files", ())),
+        music=request.music, track=request.track, lane=request.lane, result=name, words=words,
     )
     short = words[:_MOST_WORDS].strip()
     path = request.out / f"{_stem(entry, f'{name}_{short}' if short else name)}.wav"

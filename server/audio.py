@@ -114,8 +114,8 @@ def read_header(source: Source, *, name: str | None = None) -> ClipHeader:
 
 
 def read_clip(source: Source, *, limit_s: float | None = None, max_channels: int | None = MAX_CHANNELS,
-              name: str | None = None) -> Clip:
-    """Read a whole sound file.
+              name: str | None = None, start: int = 0, n_samples: int | None = None) -> Clip:
+    """Read a sound file, or a part of it.
 
     Silence is read; whether it is of use is the method's affair (`Clip.is_silent`, `require_sound`).
 
@@ -124,10 +124,11 @@ def read_clip(source: Source, *, limit_s: float | None = None, max_channels: int
         limit_s: longest clip allowed, in seconds; checked before the samples are read.
         max_channels: most channels allowed; None allows any number, for a caller that folds them.
         name: what an error calls the file; the path when omitted.
+        start, n_samples: the part, in samples of the file; `limit_s` holds for the part.
 
     Raises:
-        InvalidInput: missing, a folder, unreadable, empty, no sound file, without samples, cut short, longer than
-            `limit_s`, more than `max_channels`, or holding NaN or infinite samples.
+        InvalidInput: missing, a folder, unreadable, empty, no sound file, without samples, cut short, shorter than the part
+            that is asked for, longer than `limit_s`, more than `max_channels`, or holding NaN or infinite samples.
     """
     name = name or _name(source)
     with _opened(source, name) as file:
@@ -136,19 +137,25 @@ def read_clip(source: Source, *, limit_s: float | None = None, max_channels: int
             raise InvalidInput(f"{name} is cut short: {missing} bytes of sound are missing at its end. "
                                "Copy or export it again.")
         with _decoder(file, name) as sound:
-            _check_limits(sound, name, limit_s, max_channels)
-            return _decoded(sound, name)
+            n_samples = sound.frames - start if n_samples is None else n_samples
+            _check_limits(sound, name, n_samples / sound.samplerate, limit_s, max_channels)
+            if not 0 <= start < start + n_samples <= sound.frames:
+                raise InvalidInput(f"{name} has {sound.frames} samples, not {n_samples} from sample {start} on. "
+                                   "Was it changed?")
+            return _decoded(sound, name, start, n_samples)
 
 
-def write_clip(path: str | os.PathLike[str], clip: Clip, bext: Bext | None = None) -> None:
+def write_clip(path: str | os.PathLike[str], clip: Clip, bext: Bext | None = None, ixml: str = "") -> None:
     """Write a 32-bit float WAV so that `path` holds either the whole new file or what it held before.
+
+    bext, ixml: its stamp and what its iXML chunk says, if it shall have them.
 
     Raises:
         InvalidInput: the clip holds NaN or infinite samples, or does not fit 4 GiB.
         StorageError: the folder is missing or read-only, or the disk is full; names the path.
     """
     path = Path(path)
-    content = wav_bytes(clip, bext)
+    content = wav_bytes(clip, bext, ixml)
     part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
     try:
         try:
@@ -164,8 +171,9 @@ def write_clip(path: str | os.PathLike[str], clip: Clip, bext: Bext | None = Non
                            "exists and can be written.") from cause
 
 
-def wav_bytes(clip: Clip, bext: Bext | None = None) -> bytes:
-    """The clip as a 32-bit float WAV file, the bext chunk before `fmt `. Errors as `write_clip`, less the storage."""
+def wav_bytes(clip: Clip, bext: Bext | None = None, ixml: str = "") -> bytes:
+    """The clip as a 32-bit float WAV file, the bext and iXML chunks before `fmt `. Errors as `write_clip`, less the
+    storage."""
     _check_finite(clip.samples, clip.sample_rate, "The clip to write")
     if clip.samples.nbytes > _MAX_WAV_DATA_BYTES:
         raise InvalidInput(f"A clip of {clip.duration_s:.0f} s does not fit the 4 GiB of a WAV file. Cut it in parts.")
@@ -174,6 +182,7 @@ def wav_bytes(clip: Clip, bext: Bext | None = None) -> bytes:
                          frame_bytes, 32, 0)
     body = b"".join([
         chunk(b"bext", bext.pack()) if bext else b"",
+        chunk(b"iXML", ixml.encode()) if ixml else b"",
         chunk(b"fmt ", layout),
         chunk(b"fact", struct.pack("<I", clip.n_samples)),
         chunk(b"data", clip.samples.T.astype("<f4").tobytes()),
@@ -313,21 +322,23 @@ def _decoder(file: BinaryIO, name: str) -> soundfile.SoundFile:
                            "WAV, AIFF, FLAC, CAF, OGG and MP3 can.") from cause
 
 
-def _check_limits(sound: soundfile.SoundFile, name: str, limit_s: float | None, max_channels: int | None) -> None:
+def _check_limits(sound: soundfile.SoundFile, name: str, duration_s: float, limit_s: float | None,
+                  max_channels: int | None) -> None:
     if sound.frames == 0:
         raise InvalidInput(f"{name} holds no samples. Export it again.")
     if max_channels is not None and sound.channels > max_channels:
         raise InvalidInput(f"{name} has {sound.channels} channels; at most {max_channels} are allowed. "
                            "Fold it to stereo or mono first.")
-    duration_s = sound.frames / sound.samplerate
     if limit_s is not None and duration_s > limit_s:
         raise InvalidInput(f"{name} is {duration_s:.1f} s long; at most {limit_s:g} s are allowed. Cut it.")
 
 
-def _decoded(sound: soundfile.SoundFile, name: str) -> Clip:
-    n_samples, sample_rate = sound.frames, sound.samplerate
+def _decoded(sound: soundfile.SoundFile, name: str, start: int, n_samples: int) -> Clip:
+    sample_rate = sound.samplerate
     try:
-        samples = sound.read(dtype="float32", always_2d=True).T
+        if start:
+            sound.seek(start)
+        samples = sound.read(n_samples, dtype="float32", always_2d=True).T
     except soundfile.LibsndfileError as cause:
         raise InvalidInput(f"{name} is damaged or cut short ({cause.error_string.rstrip('.')}). "
                            "Copy or export it again.") from cause
