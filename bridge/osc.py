@@ -11,25 +11,20 @@ from dataclasses import dataclass
 from bridge.outlets import UDP, Address, Outlet
 from bridge.packets import Message, decode, encode
 from bridge.reception import Reception
-from server.errors import ProtocolError, StorageError
+from server.errors import ProtocolError
 
 _log = logging.getLogger("athanor.bridge")
-_RECEIVE_BUFFER_BYTES = 1 << 20
 
 
 class OscServer(asyncio.DatagramProtocol):
-    """Holds its port from the beginning, and hears from `start` on. `port` is where.
+    """Hears and answers from `start` on.
 
     Args:
-        host, port: where to listen; port 0 is any free one.
-
-    Raises:
-        StorageError: the port is in use or may not be used.
+        bound: a bound socket.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._socket = _bind(host, port)
-        self.port: int = self._socket.getsockname()[1]
+    def __init__(self, bound: socket.socket) -> None:
+        self._socket = bound
         self._transport: asyncio.DatagramTransport | None = None
 
     async def start(self, reception: Reception) -> None:
@@ -77,18 +72,3 @@ class _Peer:
 
     def send(self, message: Message) -> None:
         self.server.send(encode(message.address, *message.values), self.peer)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        # A burst from a patch must fit: UDP drops what does not.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        raise StorageError(f"UDP port {port} of {host} cannot be used: {error.strerror}. Most likely another bridge runs "
-                           "already; stop it, or choose another port with --port.", code="port_in_use",
-                           retryable=False) from error
-    return sock

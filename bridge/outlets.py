@@ -69,7 +69,7 @@ class Outlets:
     def outlet(self, address: Address) -> Outlet:
         """What takes messages for an address; one of a transport that does not run here takes them and drops them."""
         transport = self._transports.get(address.transport)
-        return transport.outlet(address) if transport else _Nowhere(address)
+        return transport.outlet(address) if transport else Nowhere(address)
 
     def tell(self, address: Address, message: Message) -> None:
         """Send what nobody waits for: what cannot be sent is logged."""
@@ -80,8 +80,10 @@ class Outlets:
 
 
 @dataclass(frozen=True)
-class _Nowhere:
+class Nowhere:
+    """The outlet of an address where nobody is."""
+
     address: Address
 
     def send(self, message: Message) -> None:
-        _log.debug("%s is not served here; %s is dropped", self.address.transport, message.address)
+        _log.debug("nobody is at %s; %s is dropped", self.address.text, message.address)

@@ -89,19 +89,19 @@ def _message(packet: bytes) -> Message:
     return Message(address, tuple(values))
 
 
-def encode(address: str, *values: Value) -> bytes:
-    """One datagram of types i, f and s; where it would be too long, its last argument, a text, is cut.
+def encode(address: str, *values: Value, limit: int = MAX_DATAGRAM) -> bytes:
+    """One packet of types i, f and s, of at most `limit` bytes; where it would be longer, its last text is cut.
 
     Raises:
         InvalidInput: too long, and the last argument is no text that could be cut.
     """
     datagram = _build(address, values)
-    excess = len(datagram) - MAX_DATAGRAM
+    excess = len(datagram) - limit
     if excess <= 0:
         return datagram
     last = values[-1] if values else None
     if not isinstance(last, str) or len(last.encode()) < excess + 8:
-        raise InvalidInput(f"{address} would be {len(datagram)} bytes; OSC messages here are at most {MAX_DATAGRAM}. "
+        raise InvalidInput(f"{address} would be {len(datagram)} bytes; OSC messages here are at most {limit}. "
                            "Use shorter names.")
     kept = last.encode()[: -(excess + 8)].decode("utf-8", "ignore")
     return _build(address, (*values[:-1], kept + "..."))

@@ -59,9 +59,7 @@ class Reception:
 
         outlet: where the answer goes, with what belongs to it; None: to where the client's messages go.
         """
-        if message.address in _OWN_ADDRESSES:
-            refused = RequestRefused(f"{message.address} is sent by Athanor and taken by nobody.", code="unknown_address")
-            (outlet or self.outlets.outlet(source)).send(_error(message, refused))
+        if outlet is None and message.address in _OWN_ADDRESSES:
             return
         reply_to = source
         try:

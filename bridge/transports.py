@@ -9,6 +9,8 @@ from pathlib import Path
 from bridge.desk import MakeSession
 from bridge.journal import Journal
 from bridge.osc import OscServer
+from bridge.osc_tcp import OscTcpServer
+from bridge.ports import bind_osc
 from bridge.reception import Reception
 
 _log = logging.getLogger("athanor.bridge")
@@ -25,13 +27,15 @@ class Transports:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._udp = OscServer(host, port)
-        self.port = self._udp.port
+        udp, tcp = bind_osc(host, port)
+        self.port: int = udp.getsockname()[1]
+        self._udp, self._tcp = OscServer(udp), OscTcpServer(tcp)
 
     async def start(self, journal: Journal, make_session: MakeSession, root: Path, home: Path) -> None:
         """Hear, and go on with what a former bridge left. The arguments are those of `Desk`."""
         self.reception = Reception(journal, self.port, make_session, root, home)
         await self._udp.start(self.reception)
+        await self._tcp.start(self.reception)
         left = self.reception.desk.resume()
         if left:
             _log.info("going on with %d unfinished requests", left)
@@ -39,4 +43,5 @@ class Transports:
     async def close(self) -> None:
         """Hear nothing more; unfinished requests stay in the journal and go on at the next start."""
         self._udp.close()
+        await self._tcp.close()
         await self.reception.desk.close()

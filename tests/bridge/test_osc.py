@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from bridge.osc import OscServer
 from bridge.packets import Message, encode
 from bridge.routes import PREFIX, PROFILE
+from bridge.transports import Transports
 from server.errors import StorageError
 
 # Fixtures and OscClient are in conftest.py.
@@ -194,7 +194,7 @@ async def test_a_bundle_is_answered_message_by_message(client):
 
 async def test_a_port_in_use_is_a_clear_error(lonely_bridge):
     with pytest.raises(StorageError, match=f"UDP port {lonely_bridge.port} .* --port") as raised:
-        OscServer("127.0.0.1", lonely_bridge.port)
+        Transports("127.0.0.1", lonely_bridge.port)
     assert raised.value.code == "port_in_use"
 
 
