@@ -58,13 +58,17 @@ class Judge:
         return scores
 
     def of_clips(self, clips: Iterable[Clip], sounds: Sequence[Sound | None] = ()) -> Tensor:
-        """`scores` of clips of any rate and length, a few at a time."""
+        """`scores` of clips of any rate and length."""
+        return self.scores(self.by_ear(clips), sounds)
+
+    def by_ear(self, clips: Iterable[Clip]) -> Tensor:
+        """Log-probabilities `[ears, clips, classes]` of clips of any rate and length, heard a few at a time."""
         said = []
         for some in listening.by(listening.AT_ONCE, clips):
             audio = mel_frames.audio_of(some)
             mels, features = mel_frames.mel_frames(audio), self.listen(audio)
             said.append(torch.stack([one(mels, features) for one in self.ears]))
-        return self.scores(torch.cat(said, 1), sounds)
+        return torch.cat(said, 1)
 
 
 def folds(sounds: Sequence[Sound], seed: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from server.audio import Clip, read_clip, resample, to_channels, write_clip
+from server.audio import Clip, fold_mono, read_clip, resample, to_channels, to_length, write_clip
 from server.measure.bench import Bench
 from server.measure.held_out import Sound
 from server.measure.mel_frames import N_SAMPLES, SPEC, filled
@@ -101,6 +101,12 @@ def round_trip(backbone: Backbone, clip: Clip) -> Clip:
         latents = backbone.encode(torch.from_numpy(clip.samples)[None])
         made = backbone.decode(latents, clip.n_samples)
     return Clip(made[0].float().cpu().numpy(), clip.sample_rate)
+
+
+def given_back(backbone: Backbone, clip: Clip) -> Clip:
+    """A clip as `round_trip` gives it back, mono, at its own rate and length."""
+    back = resample(fold_mono(round_trip(backbone, at_model(backbone, clip))), clip.sample_rate)
+    return to_length(back, clip.n_samples)
 
 
 def model_key(backbone: Backbone) -> str:

@@ -88,18 +88,28 @@ def event_mixtures(held_out: HeldOut, seed: int, count: int = 90, *, seconds: fl
     Raises:
         InvalidOption: fewer than two classes have recordings.
     """
+    return [event_mixture(sounds, seconds=seconds, sample_rate=sample_rate, name=f"{number}: ")
+            for number, sounds in enumerate(event_sounds(held_out, seed, count, classes=classes), 1)]
+
+
+def event_sounds(held_out: HeldOut, seed: int, count: int, *, classes: Sequence[str] | None = None) -> list[list[Sound]]:
+    """The two recordings of each of `count` event mixtures. Raises InvalidOption as `event_mixtures`."""
     known = [name for name in held_out.classes() if classes is None or name in classes]
     if len(known) < 2:
         raise InvalidOption(f"The held-out sounds have {len(known)} of the classes asked for; a mixture needs two.")
     rng = np.random.default_rng([seed, 82])
     made = []
-    for number in range(count):
+    for _ in range(count):
         names = [known[k] for k in rng.choice(len(known), 2, replace=False)]
-        sounds = [held_out.of(name)[int(rng.integers(len(held_out.of(name))))] for name in names]
-        stems = {prompt_of(sound.class_name): _whole(sound, seconds, sample_rate) for sound in sounds}
-        made.append(mixed(stems, sample_rate, f"{number + 1}: {' + '.join(sound.path.name for sound in sounds)}",
-                          {prompt_of(name): name for name in names}))
+        made.append([held_out.of(name)[int(rng.integers(len(held_out.of(name))))] for name in names])
     return made
+
+
+def event_mixture(sounds: Sequence[Sound], *, seconds: float, sample_rate: int, name: str = "") -> Mixture:
+    """The mixture of recordings of different classes, each by the example prompt of its class; `name` begins its name."""
+    stems = {prompt_of(sound.class_name): _whole(sound, seconds, sample_rate) for sound in sounds}
+    return mixed(stems, sample_rate, name + " + ".join(sound.path.name for sound in sounds),
+                 {prompt_of(sound.class_name): sound.class_name for sound in sounds})
 
 
 def phrase(notes: Sequence[np.ndarray], n_samples: int, sample_rate: int, key: Sequence[int]) -> np.ndarray:

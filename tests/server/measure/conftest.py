@@ -14,6 +14,7 @@ import torch
 from server.audio import Clip, write_clip
 from server.measure import held_out, listening, mel_frames
 from server.measure.bench import Bench
+from server.measure.datasets.mixture import Mixture, mixed
 from server.measure.held_out import HeldOut, Sound
 from server.measure.studio import Studio
 from server.models import tiny
@@ -67,6 +68,14 @@ def corpus() -> Corpus:
                 items.append({"class": NAMES.index(name), "kind": "synthesis", "split": split, "words": (),
                               "source": f"{split}-{name}-{number}", "phrases": CLASSES[NAMES.index(name)].phrases})
     return Corpus(np.stack(audio), items, frozenset(NAMES.index(name) for name in made))
+
+
+@pytest.fixture(scope="session")
+def two_tones() -> Mixture:
+    """Two tones, a second long, far from each other in time and in pitch."""
+    time_s = np.arange(RATE) / RATE
+    return mixed({"low": np.sin(2 * np.pi * 200 * time_s)[None] * (time_s < 0.5),
+                  "high": np.sin(2 * np.pi * 3000 * time_s)[None] * (time_s >= 0.5)}, RATE, "low + high 1")
 
 
 @pytest.fixture
