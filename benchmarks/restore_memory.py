@@ -4,10 +4,11 @@
     python benchmarks/restore_memory.py [--seconds 10] [--network float32|bfloat16|none] [--algorithm irs|dps|dsg]
 
 One step of `restore --task denoise` on a stereo clip at 44.1 kHz, by the job's own code: encoding, the network, decoding
-and the way back through the decoder (dps and dsg: through the network too), decoding the result. Autoencoder and transformer
-have the published configuration, which is diffusers' default (624 MB and 4.2 GB in float32; the text encoder, of which
-nothing is differentiated, is a tiny one). `none` leaves a transformer of one layer: what the autoencoder takes alone. After
-each part it prints the most memory that the process has had so far, all libraries included, and it fails above 8 GB.
+and the way back through the decoder (dps and dsg: through the network too), decoding the result. Autoencoder and
+transformer have the published configuration, which is diffusers' default (624 MB and 4.2 GB in float32; the text encoder,
+of which nothing is differentiated, is a tiny one). `none` leaves a transformer of one layer: what the autoencoder takes
+alone. After each part it prints the most memory that the process has had so far, all libraries included, and it fails
+above 8 GB.
 """
 
 from __future__ import annotations

@@ -39,9 +39,6 @@ BY_WAVEFORM = ("dereverb, known room", "separate", "denoise", "declip")
 _LEAST_LEVEL_DB = -30.0
 
 
-ALGORITHMS = ("irs", "dps", "dsg")
-
-
 @dataclass(frozen=True)
 class Plan:
     """What is restored: clips, seconds of each, options of `restore`.
@@ -64,8 +61,8 @@ class Plan:
         """Options of `restore`, by the row's name."""
         others = {name: value for name, value in self.restore.items() if name not in ("task", "algorithm", "vmc")}
         asked = RestoreOptions.model_validate({"task": "denoise", **self.restore})
-        algorithms = [asked.algorithm] if "algorithm" in self.restore else ALGORITHMS
-        return {f"{algorithm}{'' if vmc else ', no VMC'}": {**others, "algorithm": algorithm, "vmc": vmc}
+        algorithms = [asked.algorithm] if "algorithm" in self.restore else diffmusic.ALGORITHMS
+        return {f"{algorithm}{'' if vmc else diffmusic.WITHOUT}": {**others, "algorithm": algorithm, "vmc": vmc}
                 for vmc in ([asked.vmc] if "vmc" in self.restore else (True, False)) for algorithm in algorithms}
 
 
@@ -229,7 +226,7 @@ def lines(figures: dict) -> list[str]:
             shown += f" ({row['refused']} refused)" if row["refused"] else ""
             made.append(f"| {title} | {shown} | {row['lsd']:.3f} | {row['log_mel']:.2f} | {row['si_sdr']:.1f} | "
                         f"{row['frechet']:.3f} | {row['cpu_s']:.1f} | {diffmusic.told(title, name)} |")
-    return [*made, "", *NOTES]
+    return [*made, "", *diffmusic.orders(figures["trials"]), "", *NOTES]
 
 
 NOTES = (

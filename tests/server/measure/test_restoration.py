@@ -93,4 +93,17 @@ def test_too_few_sounds_are_not_measured(bench: Bench) -> None:
 def test_published_rows_are_rows_of_trials() -> None:
     for title, rows in diffmusic.AUDIOLDM2.items():
         assert title in TRIALS and set(rows) <= set(Plan().rows)
+        assert set(diffmusic.MUSICLDM[title]) == set(diffmusic.ALGORITHMS)
     assert diffmusic.told("denoise", "irs") == ""
+
+
+def test_orders_stand_beside_the_printed_ones() -> None:
+    rows = {"irs": (0.3, 2.0), "dps": (0.2, 1.0), "dsg": (0.3004, 3.0), "irs, no VMC": (0.4, 1.5)}
+    trials = {"inpaint 1000 ms": {name: {"lsd": lsd, "frechet": frechet} for name, (lsd, frechet) in rows.items()}}
+    assert diffmusic.orders(trials)[2:] == [
+        "| inpaint 1000 ms | LSD | dps < irs = dsg | dps < irs < dsg | dps < irs < dsg |",
+        "| inpaint 1000 ms | Frechet / FAD | dps < irs < dsg | irs < dps < dsg | irs < dps < dsg |",
+        "| inpaint 1000 ms | LSD | irs < irs, no VMC | irs < irs, no VMC |  |",
+        "| inpaint 1000 ms | Frechet / FAD | irs, no VMC < irs | irs < irs, no VMC |  |",
+    ]
+    assert diffmusic.orders({"inpaint 1000 ms": {"irs": {"lsd": 1.0, "frechet": 1.0}}}) == []
