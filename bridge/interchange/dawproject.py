@@ -94,7 +94,7 @@ def _clip(clips: Element, clip: PlacedClip, file: str) -> None:
     SubElement(audio, "File", path=file, external="false")
 
 
-def _look(name: str, colour: str | None) -> dict[str, str]:
+def _look(name: str, colour: str) -> dict[str, str]:
     return {"name": name} | ({"color": colour} if colour else {})
 
 

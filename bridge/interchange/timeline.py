@@ -18,7 +18,7 @@ _METER = (4, 4)
 
 @dataclass(frozen=True)
 class PlacedClip:
-    """A whole sound file at a place. length: samples of sample_rate (Hz). colour: `#rrggbb`, None if it has none."""
+    """A whole sound file at a place. length: samples of sample_rate (Hz). colour: `#rrggbb`, empty if it has none."""
 
     sound: Path
     name: str
@@ -28,7 +28,7 @@ class PlacedClip:
     channels: int
     role: str
     job_id: str
-    colour: str | None = None
+    colour: str = ""
 
     @property
     def duration(self) -> Fraction:
@@ -57,7 +57,7 @@ class Track:
         return max(clip.channels for clip in self.clips)
 
     @property
-    def colour(self) -> str | None:
+    def colour(self) -> str:
         return self.clips[0].colour
 
 
@@ -84,16 +84,16 @@ def arrange(name: str, results: Sequence[tuple[Path, Placement]], sample_rate: i
         sample_rate: of the project in Hz; without it the rate that the records' starts count in, the highest if several.
     """
     records = [record for _, record in results]
-    tempo = next(filter(None, (_hint(record, "tempo_bpm") for record in records)), _TEMPO_BPM)
-    meter = next((_meter(_hint(record, "meter")) for record in records if _hint(record, "meter")), _METER)
+    tempo = next((record.tempo_bpm for record in records if record.tempo_bpm), _TEMPO_BPM)
+    meter = next((_meter(record.meter) for record in records if record.meter), _METER)
     return Timeline(name, sample_rate or max(record.start_rate for record in records),
                     _tracks([_placed(sound, record) for sound, record in results]), tempo, meter)
 
 
 def _placed(sound: Path, record: Placement) -> PlacedClip:
     start = Start(record.start_samples, record.start_rate, record.start_source)
-    return PlacedClip(sound, _hint(record, "name") or sound.stem, start, record.length_samples, record.sample_rate,
-                      record.channels, record.role, record.job_id, _hint(record, "colour"))
+    return PlacedClip(sound, record.name or sound.stem, start, record.length_samples, record.sample_rate,
+                      record.channels, record.role, record.job_id, record.colour)
 
 
 def _tracks(clips: list[PlacedClip]) -> tuple[Track, ...]:
@@ -108,10 +108,6 @@ def _tracks(clips: list[PlacedClip]) -> tuple[Track, ...]:
             free.append(clip)
     lanes.sort(key=lambda lane: min(order[id(clip)] for clip in lane))  # as they were named on the command line
     return tuple(Track(lane[0].name, tuple(lane)) for lane in lanes)
-
-
-def _hint(record: Placement, name: str):
-    return getattr(record, name, None)
 
 
 def _meter(text: str) -> tuple[int, int]:

@@ -17,7 +17,8 @@ from server.audio import Clip
 
 @pytest.fixture
 def result(tmp_path):
-    origin = Origin("a" * 32, "r1", datetime(2026, 11, 20).astimezone(), Start(2**24 + 1, 48000, "requested"), "fuse")
+    origin = Origin("a" * 32, "r1", datetime(2026, 11, 20).astimezone(), Start(2**24 + 1, 48000, "requested"), "fuse",
+                    track="drums")
     path = tmp_path / "results" / "drums+bell-fused.wav"
     place(Clip(np.full((1, 480), 0.25, np.float32), 48000), path, "fused", origin, {"kind": "fuse"})
     return path
@@ -29,7 +30,7 @@ def test_each_format_lies_beside_the_first_result(result, capsys, format):
     event = json.loads(capsys.readouterr().out)
     path = result.with_suffix(f".{format}")
     assert event == {"event": "exported", "file": str(path), "format": format, "sample_rate": 48000,
-                     "tracks": [{"name": "drums+bell-fused", "clips": 1}]}
+                     "tracks": [{"name": "drums: fused", "clips": 1}]}
     assert path.stat().st_size > 500
     assert {found.suffix for found in result.parent.iterdir()} == {".wav", ".json", f".{format}"}
 

@@ -27,7 +27,8 @@ def make_result(tmp_path: Path) -> Callable[..., Path]:
              samples: int = 480, job: str = "j0b", level: float = 0.4) -> Path:
         time_s = np.arange(samples) / sample_rate
         sound = np.stack([level * np.sin(2 * np.pi * 440 * time_s + side) for side in range(channels)])
-        origin = Origin(job * 8, "r1", datetime(2026, 11, 20).astimezone(), Start(start, start_rate, "requested"), "fuse")
+        origin = Origin(job * 8, "r1", datetime(2026, 11, 20).astimezone(), Start(start, start_rate, "requested"), "fuse",
+                        track=name)
         path = tmp_path / "results" / f"{name}.wav"
         place(Clip(sound, sample_rate), path, "fused", origin, {"kind": "fuse"})
         return path

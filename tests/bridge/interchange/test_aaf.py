@@ -34,7 +34,7 @@ def test_the_sound_in_it_is_the_clip_s_to_24_bits(make_result, tmp_path):
     samples = read_clip(sound).samples
     with aaf2.open(str(tmp_path / "one.aaf"), "r") as file:
         sources = {mob.name: mob for mob in file.content.sourcemobs()}
-        for side, name in enumerate(("pair L", "pair R")):
+        for side, name in enumerate(("pair: fused L", "pair: fused R")):
             raw = np.frombuffer(sources[name].essence.open("r").read(), np.uint8).reshape(-1, 3)
             whole = np.pad(raw, ((0, 0), (1, 0))).reshape(-1).view("<i4") >> 8
             assert np.abs(whole / 2**23 - samples[side]).max() <= 2**-24
