@@ -10,14 +10,15 @@ from typing import Any
 
 PARTS = ("rebuild", "judge", "agreement", "variety", "copies", "fusion_window", "learn_gap", "speed")
 # Only where asked for by name: they take long.
-PAPERS: tuple[str, ...] = ("fusion_figures", "separation", "restoration", "editing", "uncertainty", "directions",
-                           "rating_sheet")
+PAPERS: tuple[str, ...] = ("fusion_figures", "separation", "restoration", "editing", "edit_start", "uncertainty",
+                           "directions", "vary_quality", "rating_sheet")
 # Options of some parts alone, and of which.
 ABOUT = {"pairs": ("fusion_window", "rating_sheet"), "levels": ("fusion_window",), "clips": ("learn_gap", *PAPERS[:-1]),
          "seconds": ("fusion_window", "learn_gap", *PAPERS), "fuse": ("fusion_window",),
          "learned_fusions": ("fusion_window",), "learn": ("learn_gap", "fusion_window"), "restore": ("restoration",),
          "edit": ("editing",), "separate": ("separation",)}
-HEARD_IN = {"data": ("separation",), "embedding": ("separation", "directions")}
+HEARD_IN = {"data": ("separation",), "fad": ("separation", "directions", "vary_quality", "restoration"),
+            "embedding": ("separation", "editing", "edit_start", "directions", "vary_quality", "restoration")}
 # What an evaluation says itself to the jobs that it runs.
 TAKEN = {"fuse": ("snr_db", "at_step", "sweep", "balance", "seed", "backbone", "adapter"),
          "learn": ("prompt", "name", "replace", "seed", "backbone"),
@@ -43,8 +44,10 @@ def add(commands: argparse._SubParsersAction) -> None:
                               "music:AUDIO:INDEX.csv or rendered:FOLDER, as published; or music_like or events, of the "
                               "held-out sounds")
     command.add_argument("--embedding", metavar="CLAP",
-                         help="measure separation and directions with CLAP: zerosep, editing, a hub id or a folder "
-                              "(what ships)")
+                         help="compare clips in CLAP wherever an embedding is asked: zerosep, editing, a hub id or a "
+                              "folder (what ships)")
+    command.add_argument("--fad", metavar="NAME",
+                         help="take Frechet distances in this instead: vggish, its file or folder, or as --embedding")
     command.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("evaluation"),
                          help="folder for figures, report and pictures (evaluation); what is in it is not measured again")
     command.add_argument("--quick", action="store_true", help="a few classes and clips, in minutes: shows that it runs")
@@ -161,7 +164,7 @@ def _words(arguments: argparse.Namespace, out: Path) -> list[str]:
     from bridge.home import home_folder
 
     words = [arguments.model, "--home", str(home_folder()), "--out", str(out), "--seed", str(arguments.seed)]
-    for flag in ("held_out", "corpus", "device", "data", "embedding"):
+    for flag in ("held_out", "corpus", "device", *HEARD_IN):
         if getattr(arguments, flag) is not None:
             words += [f"--{flag.replace('_', '-')}", str(getattr(arguments, flag))]
     words += [f"--{flag}" for flag in ("quick", "again") if getattr(arguments, flag)]

@@ -63,8 +63,7 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
     """
     plan = plan or Plan()
     bench.need_seconds(plan.seconds)
-    held_out = bench.need_held_out()
-    sounds = held_out.mixed(plan.clips, bench.seed, STREAM)
+    sounds = bench.need_held_out().mixed(plan.clips, bench.seed, STREAM)
     rows, found, random = [], [], []
     for number, sound in enumerate(sounds):
         bench.report(number, len(sounds), sound.class_name)
@@ -72,17 +71,21 @@ def measure(bench: Bench, plan: Plan | None = None) -> dict:
         rows.append(row)
         found.append(ours)
         random.append(theirs)
-    chosen = {sound.path for sound in sounds}
-    further = held_out.mixed(plan.others + plan.clips, bench.seed + 1, STREAM)
-    others = [sound for sound in further if sound.path not in chosen]
-    real = embed(bench.hearing, (_cut(bench, sound, plan) for sound in others))
-    frechet = {"embedding": bench.hearing.name, "found": round(frechet_distance(np.concatenate(found), real), 4),
+    real = embed(bench.frechet_in, (_cut(bench, sound, plan) for sound in others(bench, sounds, plan.others)))
+    frechet = {"embedding": bench.frechet_in.name, "found": round(frechet_distance(np.concatenate(found), real), 4),
                "random": round(frechet_distance(np.concatenate(random), real), 4), "halves": round(halves(real), 4),
                "clips": sum(map(len, found)), "against": len(real)}
     ratios = [np.mean(row["found"]) / np.mean(row["random"]) for row in rows]
     return {"ratio": round(float(np.median(ratios)), 3), "ratio_first": round(float(np.median(
                 [row["found"][0] / np.mean(row["random"]) for row in rows])), 3),
             "more": sum(bool(ratio > 1.0) for ratio in ratios), "frechet": frechet, "plan": asdict(plan), "clips": rows}
+
+
+def others(bench: Bench, sounds: Sequence[Sound], count: int) -> list[Sound]:
+    """About `count` held-out sounds that are not among `sounds`."""
+    chosen = {sound.path for sound in sounds}
+    further = bench.need_held_out().mixed(count + len(sounds), bench.seed + 1, STREAM)
+    return [sound for sound in further if sound.path not in chosen]
 
 
 def _clip(bench: Bench, plan: Plan, sound: Sound) -> tuple[dict, np.ndarray, np.ndarray]:
@@ -171,7 +174,7 @@ def _changes(latents: Tensor, trajectory: Trajectory) -> list[float]:
 
 
 def _embedded(bench: Bench, vary: Vary, latents: Tensor) -> np.ndarray:
-    return embed(bench.hearing, (heard(x[None], vary.clip, vary.backbone, (), raw_level=True) for x in latents))
+    return embed(bench.frechet_in, (heard(x[None], vary.clip, vary.backbone, (), raw_level=True) for x in latents))
 
 
 def _cut(bench: Bench, sound: Sound, plan: Plan) -> Clip:

@@ -3,9 +3,9 @@
 
 Held-out recordings, each edited towards another class from several strengths by each method. Adherence is the judge's
 log-probability of the class asked for, by the ear that has not learned from that recording (the paper: CLAP); the distance
-to the clip is LPAPS in the stages of the network that ships (the paper: of CLAP), and in log-mel. A method's curve lies
-inside another's if it is nearer to the clip wherever both adhere equally. Last, how far a selection's edit leaks into the
-rest, in latents, with the pull-back and without.
+to the clip is LPAPS in the bench's embedding (the paper: CLAP), and in log-mel. A method's curve lies inside another's if
+it is nearer to the clip wherever both adhere equally. Last, how far a selection's edit leaks into the rest, in latents,
+with the pull-back and without.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from server.audio import Clip
 from server.kinds import parse_options
 from server.measure import judge as judges
 from server.measure.bench import Bench, Finding
-from server.measure.embedded_embedding import EmbeddedEmbedding
+from server.measure.clap import Clap
+from server.measure.embedding import Hearing
 from server.measure.fusion_window import pairs
 from server.measure.held_out import Sound
 from server.measure.log_mel_distance import log_mel_distance
@@ -67,14 +68,15 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
     found, leaks = {name: [] for name in ("clip", "round_trip", *plan.methods)}, []
     for number, (sound, other) in enumerate(drawn):
         bench.report(number, len(drawn), f"{sound.class_name} to {other.class_name}")
-        clip = _clip(bench, sound, plan.seconds)
+        clip = clip_of(bench, sound, plan.seconds)
         made = {"clip": [clip], "round_trip": [round_trip(bench.backbone, clip)]}
         made |= {method: _edited(bench, plan, clip, sound, other, method) for method in plan.methods}
         for name, clips in made.items():
-            found[name].append(_figures(told, clips, clip, sound, other))
+            found[name].append(judged(bench.hearing, told, clips, clip, sound, other))
         if number < plan.selected:
             leaks.append(_leaks(bench, plan, clip, sound, other))
     return {"plan": asdict(plan), "edits": [[a.class_name, b.class_name] for a, b in drawn], "classes": len(told.names),
+            "embedding": bench.hearing.name,
             "guidance_target": _guidance(bench, plan), "found": found, **summary(found), "leakage": _leakage(leaks)}
 
 
@@ -132,7 +134,7 @@ def _at(curve: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.interp(levels, curve[:, 0], curve[:, 1])
 
 
-def _clip(bench: Bench, sound: Sound, seconds: float) -> Clip:
+def clip_of(bench: Bench, sound: Sound, seconds: float) -> Clip:
     """The recording at the model's rate and the level that the model is shown."""
     facts = bench.backbone.facts
     clip = at_model(bench.backbone, repeat_to(sound.clip(facts.sample_rate), round(seconds * facts.sample_rate)))
@@ -150,13 +152,23 @@ def _edited(bench: Bench, plan: Plan, clip: Clip, sound: Sound, other: Sound, me
     return [clips[strength] for strength in plan.strengths]
 
 
-def _figures(told: judges.Judge, clips: Sequence[Clip], clip: Clip, sound: Sound, other: Sound) -> list[dict[str, float]]:
-    scores, network = told.of_clips(clips, [sound] * len(clips)), EmbeddedEmbedding()
+def judged(hearing: Hearing, told: judges.Judge, clips: Sequence[Clip], clip: Clip, sound: Sound, other: Sound
+           ) -> list[dict[str, float]]:
+    """Of each of `clips`, made of `clip`, a recording `sound`: log-probability of the class of `other` by the ear that may
+    judge (`heard`: 1 where no class is likelier), LPAPS and log-mel distance (nat) to the clip."""
+    scores = told.of_clips(clips, [sound] * len(clips))
     target = told.names.index(other.class_name)
     return [{"adherence": round(float(row[target]), 4), "heard": float(row.argmax() == target),
-             "lpaps": round(lpaps(network, made, clip), 4),
+             "lpaps": round(lpaps(hearing, made, clip), 4), **_worded(hearing, made, other),
              "log_mel": round(float(log_mel_distance(made.samples, clip.samples, clip.sample_rate).mean()), 4)}
             for row, made in zip(scores, clips, strict=True)]
+
+
+def _worded(hearing: Hearing, made: Clip, other: Sound) -> dict[str, float]:
+    """With CLAP, how far a clip agrees with the words that were asked for (CLAP-T)."""
+    if not isinstance(hearing, Clap):
+        return {}
+    return {"text": round(hearing.text_agreement(made, prompt_of(other.class_name)), 4)}
 
 
 def _leaks(bench: Bench, plan: Plan, clip: Clip, sound: Sound, other: Sound) -> dict[str, float]:
@@ -173,8 +185,10 @@ def _leakage(leaks: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 
 
 def _guidance(bench: Bench, plan: Plan) -> str:
+    """Weight of the target's words for every method, as the jobs had it."""
     asked = plan.options.get("guidance_target")
-    return str(asked) if asked is not None else f"unset (the model's own is {bench.backbone.facts.guidance:g})"
+    own = bench.backbone.facts.guidance
+    return str(asked) if asked is not None else f"unset (three times the model's own {own:g}, for ddim 1.25 times)"
 
 
 def findings(figures: dict) -> list[Finding]:
@@ -207,9 +221,10 @@ def lines(figures: dict) -> list[str]:
     for name, rows in figures["means"].items():
         strengths = figures["plan"]["strengths"] if name in METHODS else [""]
         for strength, one in zip(strengths, rows, strict=True):
-            made.append(f"| {name.replace('_', ' ')} | {strength} | {one['adherence']:.2f} | {one['heard']:.0%} | "
+            words = f" (CLAP-T {one['text']:.3f})" if "text" in one else ""
+            made.append(f"| {name.replace('_', ' ')} | {strength} | {one['adherence']:.2f}{words} | {one['heard']:.0%} | "
                         f"{one['lpaps']:.3f} | {one['log_mel']:.3f} |")
     made += ["", f"{len(figures['edits'])} edits of held-out clips of {figures['plan']['seconds']:g} s towards another of "
              f"{figures['classes']} classes, options {figures['plan']['options']}, target guidance "
-             f"{figures['guidance_target']}. Published, {PUBLISHED}."]
+             f"{figures['guidance_target']}; LPAPS in {figures.get('embedding', 'what ships')}. Published, {PUBLISHED}."]
     return made

@@ -12,6 +12,7 @@ from server.measure import (
     agreement,
     copies,
     directions,
+    edit_start,
     editing,
     eigenvalues,
     fusion_figures,
@@ -26,6 +27,7 @@ from server.measure import (
     separation,
     speed,
     variety,
+    vary_quality,
 )
 
 
@@ -78,12 +80,18 @@ PARTS: Mapping[str, Part] = {
     "editing": Part(editing, "Editing by words",
                     {"plan": editing.Plan(edits=2, strengths=(0.4, 0.8), seconds=1.0, selected=1, options={"steps": 8}),
                      "judge": _HASTY_JUDGE}, {"clips": "edits", "seconds": "seconds", "edit": "options"}, of_paper=True),
+    "edit_start": Part(edit_start, "Where an edit begins (editing paper, figure 5)",
+                       {"plan": edit_start.Plan(clips=1, seconds=1.0, steps=8, t_start=(40, 100)), "judge": _HASTY_JUDGE},
+                       _alike("clips", "seconds"), of_paper=True),
     "uncertainty": Part(eigenvalues, "Uncertainty (editing paper, figure 11)",
                         {"plan": eigenvalues.Plan(clips=1, seconds=1.0, snr_db=(-10.0, 10.0))}, _alike("clips", "seconds"),
                         of_paper=True),
     "directions": Part(directions, "Directions (editing paper, appendix E)",
                        {"plan": directions.Plan(clips=1, seconds=2.0, steps=10, random=4, matched=4)},
                        _alike("clips", "seconds"), of_paper=True),
+    "vary_quality": Part(vary_quality, "Strength and quality without words (editing paper, figure 9)",
+                         {"plan": vary_quality.Plan(clips=2, seconds=1.0, steps=10, t_prime=(80,), sdedit=(40, 100),
+                                                    components=1)}, _alike("clips", "seconds"), of_paper=True),
     "rating_sheet": Part(rating_sheet, "Rating sheet", {"plan": rating_sheet.Plan(sets=1, seconds=2.0, steps=10)},
                          {"pairs": "sets", "seconds": "seconds"}, of_paper=True),
 }

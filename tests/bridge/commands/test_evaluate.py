@@ -38,7 +38,7 @@ def test_the_command_names_the_parts_that_there_are():
     (["--edit", "method=ddim"], "an evaluation says method itself"),
     (["--parts", "speed", "--levels", "4"], "--levels is about fusion_window, which --parts leaves out"),
     (["--restore", "steps=5"], "--restore is about restoration, measured only by name: add `--parts restoration`"),
-    (["--parts", "editing", "--embedding", "editing"], "--embedding is about separation and directions, which --parts"),
+    (["--parts", "speed", "--embedding", "editing"], "--embedding is about separation and editing and"),
     (["--data", "music_like"], "--data is about separation, measured only by name"),
 ])
 def test_a_mistake_is_told_before_anything_is_loaded(words, message, capsys):
