@@ -12,31 +12,34 @@ from typing import Any
 
 from bridge.announce import Announcer, Send, end_messages
 from bridge.arguments import Call, as_text
+from bridge.asking import ask_of
 from bridge.clients import Clients
-from bridge.imports import RESULTS_FOLDER, resolve
-from bridge.intake import Ask, Asker, prepare
+from bridge.clip_desk import ClipDesk
+from bridge.folders import allowed
+from bridge.imports import RESULTS_FOLDER
+from bridge.intake import Asker, prepare
 from bridge.journal import Entry, Journal
 from bridge.outlets import Address, Outlet
 from bridge.packets import Message, Value
 from bridge.progress import Progress
+from bridge.request import RenderRequest
 from bridge.routes import JOB, PROFILE
+from bridge.selection import SelectedClip
 from bridge.session import OnProgress, Session
 from server import __version__
 from server.errors import AthanorError, InvalidOption, RequestRefused
-from server.kinds import find_kind
 
 _log = logging.getLogger("athanor.bridge")
 _JOBS_AT_ONCE = 16
 _LISTED = 50
 MOST_REQUEST_ID = 64
-_ASK_OPTIONS = ("preset", "chain", "pre", "start", "start_s", "start_rate")
 
 
 MakeSession = Callable[[OnProgress], Session]
 """Makes the session that runs requests, given where its progress goes."""
 
 
-class Desk:
+class Desk(ClipDesk):
     """Answers calls and runs what they ask for. Use it in one event loop.
 
     Args:
@@ -93,11 +96,17 @@ class Desk:
         if known is not None and known.request.asked == call.asked:
             return [known.job_id]
         asker = Asker(client, call.request_id, f"osc:{client}", self._root / RESULTS_FOLDER, call.asked)
-        request = await asyncio.to_thread(lambda: prepare(_ask(call, self._root), asker, self._home))
+        request = await asyncio.to_thread(self._prepared, call, asker, self.selection(client))
         entry, is_new = self._journal.accept(request)
         if is_new:
             self.spawn(self._run(entry.job_id))
         return [entry.job_id]
+
+    def _prepared(self, call: Call, asker: Asker, clips: list[SelectedClip]) -> RenderRequest:
+        return prepare(ask_of(call, self._root, allowed(self._home), clips), asker, self._home)
+
+    async def preset(self, call: Call, client: str, source: Address) -> list[Value]:
+        return await self.render(self.as_render(call), client, source)
 
     async def cancel(self, call: Call, client: str, source: Address) -> list[Value]:
         entry = self._entry(call, client)
@@ -118,6 +127,11 @@ class Desk:
         self._announcer.acknowledged(entry.job_id)
         return [entry.job_id]
 
+    async def placed(self, call: Call, client: str, source: Address) -> list[Value]:
+        answer = await self.acknowledge(call, client, source)
+        self._journal.tell_whereabouts(str(answer[0]), as_text(call.options.get("where", "")))
+        return answer
+
     def follow(self, call: Call, client: str, answered: Outlet | None = None) -> None:
         """What follows an answer: ends that are told again, and the lines of a list.
 
@@ -130,7 +144,7 @@ class Desk:
             case "hello":
                 for entry in self._journal.unacknowledged(call.request_id):
                     self._announcer.end(entry)
-            case "status" | "render":
+            case "status" | "render" | "preset":
                 entry = self._entry(call, client)
                 if entry.stage.is_terminal:
                     self._announcer.end(entry)
@@ -140,6 +154,9 @@ class Desk:
                 entries = self._journal.recent(_LISTED)
                 for index, entry in enumerate(entries, 1):
                     line(Message(JOB, (call.request_id, index, len(entries), *self._facts(entry))))
+            case _:
+                for message in self.lines(call, client):
+                    line(message)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` on the side, until the desk is closed."""
@@ -181,30 +198,3 @@ class Desk:
     def _on_progress(self, entry: Entry, progress: Progress) -> None:
         self._latest[entry.job_id] = progress
         self._announcer.progress(entry, progress)
-
-
-def _ask(call: Call, root: Path) -> Ask:
-    """What a render call asks for. Names must stay names: a path from another program is a hole."""
-    assert call.route.kind is not None
-    inputs = find_kind(call.route.kind).inputs
-    given = {spec.role: (call.options if spec.flag else call.values).get(spec.role) for spec in inputs}
-    names = {role: as_text(name) for role, name in given.items() if name}
-    extra = {name: call.options[name] for name in _ASK_OPTIONS if name in call.options}
-    for name in ("preset", "chain", "pre"):
-        if name in extra and ("/" in str(extra[name]) or "." in str(extra[name])):
-            raise InvalidOption(f"@{name} takes the name of a preset, not a path: {extra[name]!r}.")
-    other = {*_ASK_OPTIONS, *(spec.role for spec in inputs if spec.flag)}
-    options = {name: value for name, value in call.options.items() if name not in other}
-    return Ask(call.route.kind, {role: resolve(root, name) for role, name in names.items()}, names,
-               _as_texts(call.route.kind, options), **extra)
-
-
-def _as_texts(kind: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Numbers where the kind wants words: `@prompt 808` is a prompt."""
-    fields = find_kind(kind).options.model_fields
-    return {name: as_text(value) if _is_text(fields[name].annotation) else value
-            for name, value in options.items()}
-
-
-def _is_text(annotation: Any) -> bool:
-    return annotation is str or annotation == (str | None)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clips that other programs name live under one folder, the import root, and a name can not lead out of it."""
+"""Clips that other programs name live under one folder, the import root, and a name can not lead out of it.
+
+Except into folders that the person has allowed (`bridge.folders`): files there are named by their absolute paths.
+"""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -23,13 +26,15 @@ def default_root() -> Path:
     return Path(named) if named else platformdirs.user_music_path() / "Athanor"
 
 
-def resolve(root: Path, name: str) -> Path:
-    """The existing file that `name` means under `root`, both resolved.
+def resolve(root: Path, name: str, allowed: Sequence[Path] = ()) -> Path:
+    """The existing file that `name` means under `root`, or, if it is absolute, in an `allowed` folder; resolved.
 
     Raises:
-        InvalidInput: an empty or absolute name, one that leads out of the root (by `..` or a link), a folder,
-            or no such file (the nearest existing name is given).
+        InvalidInput: an empty name, an absolute one that lies in no allowed folder, one that leads out of the root (by
+            `..` or a link), a folder, or no such file (the nearest existing name is given).
     """
+    if allowed and name.strip() and "\0" not in name and Path(name).is_absolute():
+        return _resolve_allowed(root, Path(name), allowed)
     _refuse_escape(root, name)
     home = root.resolve()
     path = (home / name).resolve()
@@ -40,6 +45,17 @@ def resolve(root: Path, name: str) -> Path:
     if not path.is_file():
         raise InvalidInput(f"there is no {name!r} under the import root {root}{_hint(home, name)}")
     return path
+
+
+def _resolve_allowed(root: Path, path: Path, allowed: Sequence[Path]) -> Path:
+    resolved = path.resolve()
+    folders = [folder.resolve() for folder in (root, *allowed)]
+    if not any(resolved.is_relative_to(folder) for folder in folders):
+        raise InvalidInput(f"{path} lies neither under the import root {root} nor in an allowed folder; copy the file, or "
+                           f"allow its folder: athanor folders allow {path.parent}")
+    if not resolved.is_file():
+        raise InvalidInput(f"{path} is a folder; name one sound file." if resolved.is_dir() else f"there is no {path}.")
+    return resolved
 
 
 def relative_name(root: Path, path: Path) -> str:
@@ -54,7 +70,7 @@ def _refuse_escape(root: Path, name: str) -> None:
         raise InvalidInput(f"an empty file name; name a sound file relative to the import root {root}.")
     if posix.is_absolute() or windows.drive or windows.root:
         raise InvalidInput(f"{name!r} is an absolute path; name files relative to the import root {root}, "
-                           "and save or copy clips there.")
+                           "and save or copy clips there, or allow their folder: athanor folders allow DIR")
     if ".." in posix.parts or ".." in windows.parts:
         raise InvalidInput(f"{name!r} leads out of the import root {root}; '..' is not allowed in a name.")
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bridge.lanes import lane
+from bridge.musical_time import bars_as_seconds, beats_as_seconds, musical_time
 from bridge.positions import sample_position, seconds_as_samples
+from bridge.regions import Region, is_whole_file
 from bridge.request import RenderRequest, checked_options
 from plugin_host import Chain, resolve_chain
 from presets import Preset, load_chain
@@ -20,6 +23,7 @@ from server.audio import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, read_he
 from server.errors import InvalidInput, InvalidOption
 from server.kinds import find_kind
 
+_LENGTH = "seconds"
 MAX_FILE_BYTES = 256 * 2**20
 """Of an input that is not audio."""
 
@@ -28,8 +32,8 @@ MAX_FILE_BYTES = 256 * 2**20
 class Ask:
     """What somebody asked for, not yet checked.
 
-    inputs: role -> path. names: role -> the name to call it by. start, start_s, start_rate: as the OSC options of that
-    name. preset, chain, pre: names, or paths where the asker may give paths.
+    inputs: role -> path. names: role -> the name to call it by. regions: role -> the part of it that sounds. preset, chain,
+    pre: names, or paths where the asker may give paths. The rest as the OSC options of that name.
     """
 
     kind: str
@@ -42,6 +46,19 @@ class Ask:
     start: Any = None
     start_s: Any = None
     start_rate: Any = None
+    start_beats: Any = None
+    tempo: Any = None
+    meter: Any = None
+    key: Any = None
+    bars: Any = None
+    lane: Any = None
+    track: Any = None
+    regions: Mapping[str, Region] = field(default_factory=dict)
+
+
+ASK_OPTIONS = ("preset", "chain", "pre", "start", "start_s", "start_rate", "start_beats", "tempo", "meter", "key", "bars",
+               "lane", "track")
+"""Fields of an `Ask` that every kind's request may set."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,7 @@ def prepare(ask: Ask, asker: Asker, home: Path | None = None) -> RenderRequest:
         InvalidInput: a clip that is missing, unreadable, too long or of too many channels.
     """
     preset = _preset(ask, home)
-    given = {**(preset.options if preset else {}), **ask.options}
+    given = {**(preset.options if preset else {}), **ask.options, **_length(ask)}
     options = checked_options(ask.kind, given, frozenset(ask.inputs))
     for role, path in ask.inputs.items():
         _check_clip(ask, role, path)
@@ -71,7 +88,11 @@ def prepare(ask: Ask, asker: Asker, home: Path | None = None) -> RenderRequest:
         client=asker.client, request_id=asker.request_id, origin=asker.origin, kind=ask.kind,
         inputs={role: path.resolve() for role, path in ask.inputs.items()},
         names={role: ask.names.get(role, path.name) for role, path in ask.inputs.items()},
+        regions={role: region for role, region in ask.regions.items()
+                 if not is_whole_file(region, read_header(ask.inputs[role]))},
         options=options,
+        music=musical_time(ask.tempo, ask.meter, ask.key, ask.start_beats),
+        lane=lane("new_track" if ask.lane is None else str(ask.lane)), track="" if ask.track is None else str(ask.track),
         pre=_chain(ask.pre, preset.pre if preset else None, home),
         post=_chain(ask.chain, preset.post if preset else None, home),
         out=asker.out, asked=asker.asked, **_start(ask),
@@ -99,13 +120,14 @@ def _check_clip(ask: Ask, role: str, path: Path) -> None:
     if not find_kind(ask.kind).input(role).is_audio:
         _check_file(path, name)
         return
-    header = read_header(path, name=name)
+    header, region = read_header(path, name=name), ask.regions.get(role)
     limit_s = find_kind(ask.kind).max_input_s
+    duration_s = region.length_samples / header.sample_rate if region else header.duration_s
     if header.channels > MAX_CHANNELS:
         raise InvalidInput(f"{name} has {header.channels} channels; at most {MAX_CHANNELS} are allowed. Fold it to stereo "
                            "or mono first.")
-    if header.duration_s > limit_s:
-        raise InvalidInput(f"{name} is {header.duration_s:.1f} s long; {ask.kind} takes at most {limit_s:g} s. Cut it.")
+    if duration_s > limit_s:
+        raise InvalidInput(f"{name} is {duration_s:.1f} s long; {ask.kind} takes at most {limit_s:g} s. Cut it.")
 
 
 def _check_file(path: Path, name: str) -> None:
@@ -114,6 +136,17 @@ def _check_file(path: Path, name: str) -> None:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InvalidInput(f"{name} has {size} bytes; at most {MAX_FILE_BYTES} are allowed.")
+
+
+def _length(ask: Ask) -> dict[str, float]:
+    """The option that bars say, where the kind has a length to say."""
+    if ask.bars is None:
+        return {}
+    if _LENGTH not in find_kind(ask.kind).options.model_fields:
+        raise InvalidOption(f"bars={ask.bars} says how long a result is, but a {ask.kind} result is as long as its clip.")
+    if _LENGTH in ask.options:
+        raise InvalidOption(f"bars and {_LENGTH} each say how long the result is; give one of them.")
+    return {_LENGTH: float(bars_as_seconds(ask.bars, ask.tempo, ask.meter))}
 
 
 def _start(ask: Ask) -> dict[str, Any]:
@@ -126,5 +159,7 @@ def _start(ask: Ask) -> dict[str, Any]:
     if ask.start_s is not None:
         seconds_as_samples(ask.start_s, rate or 1, "start_s")
         return {"start_s": str(ask.start_s), "start_rate": rate}
+    if ask.start is None and ask.start_beats is not None and ask.tempo is not None:
+        return {"start_s": str(beats_as_seconds(ask.start_beats, ask.tempo)), "start_rate": rate}
     samples = None if ask.start is None else sample_position(ask.start, "start")
     return {"start_samples": samples, "start_rate": rate}

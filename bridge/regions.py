@@ -98,7 +98,7 @@ def playback_rate_of(value: Any) -> str:
 
 def is_whole_file(region: Region, header: ClipHeader) -> bool:
     """Whether a region is nothing but its file."""
-    return region == Region(used_samples=header.n_samples, preserve_pitch=region.preserve_pitch)
+    return (region.offset_samples, region.used_samples, region.rate, region.right) == (0, header.n_samples, 1, None)
 
 
 def sounding(path: Path, region: Region, *, limit_s: float | None = None, name: str | None = None) -> Clip:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -19,7 +20,8 @@ PROFILE = 1
 PREFIX = f"/athanor/v{PROFILE}"
 OK, ERROR = f"{PREFIX}/ok", f"{PREFIX}/error"
 PROGRESS, DONE, FAILED, CANCELLED, JOB = (f"{PREFIX}/{name}" for name in ("progress", "done", "failed", "cancelled", "job"))
-DEFAULT_PORT = 9101
+CLIP, PRESET_ENTRY = f"{PREFIX}/clip/entry", f"{PREFIX}/preset/entry"
+DEFAULT_PORT, DEFAULT_HTTP_PORT = 9101, 9102
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class Argument:
 
 @dataclass(frozen=True)
 class Option:
-    """A value named by `@name` after the fixed arguments; `several`: each value behind it is an entry of its own."""
+    """A value named by `@name` after the fixed arguments.
+
+    several: each value behind it is an entry of its own. listed: whether the route's page names it.
+    """
 
     name: str
     meaning: str
     several: bool = False
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,13 +74,35 @@ JOB_NAME = Argument("job", "s", "job id, or the request id that started it")
 CLIENT = Option("client", "name of the client that asks, where each message comes from another port (oscsend)")
 
 _FILE_NAME = "file name under the import root."
+_START_OPTIONS = (
+    Option("start", "start of the source clip on your timeline, in samples; above 16777216 send it as a text"),
+    Option("start_rate", "sample rate that start counts in; the source clip's own if not given"),
+    Option("start_s", "the same start in seconds, instead of start"),
+    Option("start_beats", "the same start in quarter notes; with tempo, it stands in for the others"),
+)
 RENDER_OPTIONS = (
     Option("preset", "preset of this kind; its options and plugins hold where the message says nothing"),
     Option("chain", "plugin chain for every result, after the render"),
     Option("pre", "plugin chain for every clip, before the render"),
-    Option("start", "start of the source clip on your timeline, in samples; above 16777216 send it as a text"),
-    Option("start_rate", "sample rate that start counts in; the source clip's own if not given"),
-    Option("start_s", "the same start in seconds, instead of start"),
+    *_START_OPTIONS,
+    Option("tempo", "quarter notes a minute at the source clip; kept in the placement record"),
+    Option("meter", "metre, as 6/8; kept in the record"),
+    Option("key", "key, as \"A minor\"; kept in the record, and no part of the prompt"),
+    Option("bars", "length of the result in bars of that tempo and metre (4/4 if not given), where the kind has `seconds`"),
+    Option("lane", "where you will put the results: new_track, take_lane, slot or replace. Default: new_track."),
+    Option("track", "name of the track that the source clip lies on; names of results begin with it"),
+)
+CLIP_OPTIONS = (
+    Option("offset", "where the region begins in its file, in samples of the file. Default: 0."),
+    Option("length", "how much of the file the region uses, in samples of the file; to the file's end if not given"),
+    Option("offset_s", "the same as offset in seconds of the file"),
+    Option("length_s", "the same as length in seconds of the file"),
+    Option("playback_rate", "how fast it is played, 1/64 to 64: at 2 it is half as long and an octave higher. Default: 1."),
+    Option("preserve_pitch", "1 if it is faster or slower at its own pitch. Default: 0."),
+    Option("right", "second file of a stereo clip that your host keeps as two mono files; `file` is the left one then"),
+    *_START_OPTIONS,
+    Option("track", "name of the track that it lies on"),
+    Option("role", "the input that it is meant for, as original, reference, clip; in the order of the inputs if not given"),
 )
 JOB_FIELDS = (
     Argument("job", "s", "job id"),
@@ -114,11 +142,27 @@ LIST = Route(f"{PREFIX}/job/list", "list_jobs", "The newest jobs, at most 50: th
              f"`{JOB}` follows for each.", (REQUEST,), (Argument("count", "i", "number of jobs"),))
 ACK = Route(f"{PREFIX}/job/ack", "acknowledge", "Say that you have seen how a job ended; its end is not repeated again.",
             (REQUEST, JOB_NAME), (Argument("job", "s", "job id"),))
+PLACED = Route(f"{PREFIX}/job/placed", "placed", "Say that a job's results lie on your timeline; as `job/ack`, and "
+               "`athanor history` tells where.", (REQUEST, JOB_NAME), (Argument("job", "s", "job id"),),
+               (Option("where", "where they lie, in words: track, bar, project"),))
+CLIP_ADD = Route(
+    f"{PREFIX}/clip/add", "add_clip", "Select a region of your timeline, as it sounds. A render without files takes the "
+    "regions that are selected as its clips. They stay selected until `clip/clear`, over a restart too; at most 64.",
+    (REQUEST, Argument("file", "s", "file name under the import root, or an absolute one in a folder that the person has "
+                                    "allowed (`athanor folders allow`)")),
+    (Argument("place", "i", "its place in the selection, from 1"),
+     Argument("length_samples", "i", "its length as it sounds, in samples of sample_rate"),
+     Argument("sample_rate", "i", "of the file, and of results of its length"), Argument("channels", "i", "1 or 2")),
+    CLIP_OPTIONS)
+CLIP_CLEAR = Route(f"{PREFIX}/clip/clear", "clear_clips", "Select nothing any more.", (REQUEST,),
+                   (Argument("count", "i", "number of clips that are selected now: 0"),))
+CLIP_LIST = Route(f"{PREFIX}/clip/list", "list_clips", f"What you have selected: the answer gives the number, and one "
+                  f"`{CLIP}` follows for each.", (REQUEST,), (Argument("count", "i", "number of clips"),))
 
 
 def render_route(kind: Kind) -> Route:
     """The route of a job kind: its inputs as file names, its options as @name value."""
-    placed = tuple(Argument(spec.role, "s", f"{_FILE_NAME} {spec.help}", spec.required)
+    placed = tuple(Argument(spec.role, "s", f"{_FILE_NAME} {spec.help}", required=False)
                    for spec in kind.inputs if not spec.flag)
     named = tuple(Option(spec.role, f"{_FILE_NAME} {spec.help}") for spec in kind.inputs if spec.flag)
     options = tuple(Option(name, f"{field.description} {_allowed(field)}", repeats(field) == "text")
@@ -139,9 +183,24 @@ def _allowed(field: FieldInfo) -> str:
     return listed if default in (None, (), "") else f"{listed}Default: {default}."
 
 
-ROUTES: dict[str, Route] = {
-    route.address: route for route in (HELLO, PING, *map(render_route, KINDS.values()), CANCEL, STATUS, LIST, ACK)
-}
+def _preset_route(renders: Sequence[Route]) -> Route:
+    """The route that takes its kind from a preset, and therefore the options of every kind."""
+    shared = {option.name for option in RENDER_OPTIONS}
+    of_kinds = {option.name: replace(option, listed=False) for route in renders for option in route.options
+                if option.name not in shared}
+    return Route(
+        f"{PREFIX}/preset", "preset", "Render your selection with a preset: its kind, its options, its plugins. Options "
+        "of that kind, beside those listed here, are set over the preset's.",
+        (REQUEST, Argument("preset", "s", "its name")), (Argument("job", "s", "job id"),),
+        (*(option for option in RENDER_OPTIONS if option.name != "preset"), *of_kinds.values()))
+
+
+_RENDERS = tuple(map(render_route, KINDS.values()))
+_PRESET = _preset_route(_RENDERS)
+_PRESET_LIST = Route(f"{PREFIX}/preset/list", "list_presets", "Which presets there are: the answer gives the number, and "
+                     f"one `{PRESET_ENTRY}` follows for each.", (REQUEST,), (Argument("count", "i", "number of presets"),))
+ROUTES: dict[str, Route] = {route.address: route for route in (
+    HELLO, PING, CLIP_ADD, CLIP_CLEAR, CLIP_LIST, *_RENDERS, _PRESET, _PRESET_LIST, CANCEL, STATUS, LIST, ACK, PLACED)}
 # In no list and on no page: a server refuses these jobs unless it was started for tests.
 _DEBUG = render_route(find_kind("debug"))
 
@@ -155,6 +214,7 @@ def find_route(address: str) -> Route:
     return ROUTES[address]
 
 
+_LINE = (REQUEST, Argument("index", "i", "this line, from 1"), Argument("count", "i", "number of lines"))
 EVENTS = (
     Event(OK, "A request was accepted. Exactly one of `ok` and `error` comes for every request; a request that is sent "
           "again gets the same answer again.",
@@ -192,7 +252,18 @@ EVENTS = (
     Event(CANCELLED, "A job was stopped as you asked. Repeated until acknowledged.",
           (REQUEST, Argument("job", "s", "job id"))),
     Event(JOB, "One line of the answer to `job/list`.",
-          (REQUEST, Argument("index", "i", "this line, from 1"), Argument("count", "i", "number of lines"), *JOB_FIELDS)),
+          (*_LINE, *JOB_FIELDS)),
+    Event(CLIP, "One line of the answer to `clip/list`.",
+          (*_LINE, Argument("role", "s", "the input that it is meant for; empty if it goes by its place"),
+           Argument("track", "s", "name of the track that it lies on"),
+           Argument("offset_exact", "s", "where it begins in its file, in samples of the file, as decimal text"),
+           Argument("length_samples", "i", "length as it sounds, in samples of sample_rate"),
+           Argument("sample_rate", "i", "of the file"), Argument("channels", "i", "as it sounds"),
+           Argument("file", "s", "as you named it"))),
+    Event(PRESET_ENTRY, "One line of the answer to `preset/list`.",
+          (*_LINE, Argument("name", "s", "what `preset` and @preset call it; a chain goes behind @chain"),
+           Argument("kind", "s", "job kind, or chain"), Argument("title", "s", "a name for people"),
+           Argument("description", "s", "what it does"))),
 )
 
 _INTRODUCTION = f"""# OSC messages
@@ -255,9 +326,10 @@ def _route_page(route: Route) -> str:
     lines = [f"### `{route.address}`\n", f"{route.help}\n", *_table(route.arguments)]
     if route.reply:
         lines += [f"`ok` adds: {', '.join(f'`{a.type}:{a.name}` {a.meaning}' for a in route.reply)}.\n"]
-    if route.options:
+    listed = [option for option in route.options if option.listed]
+    if listed:
         lines += ["| option | meaning |", "|---|---|"]
-        lines += [f"| `@{option.name}` | {_cell(option.meaning)} |" for option in route.options] + [""]
+        lines += [f"| `@{option.name}` | {_cell(option.meaning)} |" for option in listed] + [""]
     return "\n".join(lines)
 
 

@@ -85,7 +85,8 @@ async def test_the_bridges_own_port_is_no_reply_port(lonely_bridge, client):
 @pytest.mark.parametrize(("address", "values", "code", "message"), [
     ("render/fuze", ("r",), "unknown_address", "did you mean '/athanor/v1/render/fuse'"),
     ("render/*", ("r",), "unknown_address", "there is no address"),
-    ("render/fuse", ("r",), "invalid_params", "takes request original [reference]"),
+    ("render/fuse", ("r",), "invalid_input", "needs the input 'original'"),
+    ("render/fuse", ("r", "a", "b", "c"), "invalid_params", "takes request [original] [reference]; 4 arguments"),
     ("render/fuse", ("r", "original.wav", "reference.wav", "@promt", "x"), "invalid_params", "did you mean 'prompt'?"),
     ("render/fuse", ("r", "orginal.wav", "reference.wav"), "invalid_input", "did you mean 'original.wav'?"),
     ("render/fuse", ("r", "../secret.wav", "reference.wav"), "invalid_input", "'..' is not allowed"),
@@ -192,9 +193,9 @@ async def test_a_bundle_is_answered_message_by_message(client):
     assert [m.values[0] for m in client.received] == ["p0", "p1", "p2"]
 
 
-async def test_a_port_in_use_is_a_clear_error(lonely_bridge):
+async def test_a_port_in_use_is_a_clear_error(lonely_bridge, root, tmp_path):
     with pytest.raises(StorageError, match=f"UDP port {lonely_bridge.port} .* --port") as raised:
-        Transports("127.0.0.1", lonely_bridge.port)
+        Transports(root, tmp_path, port=lonely_bridge.port)
     assert raised.value.code == "port_in_use"
 
 
