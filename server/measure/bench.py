@@ -84,6 +84,11 @@ class Bench:
         """What Frechet distances are taken in."""
         return self.fad or self.hearing
 
+    @property
+    def heard_in(self) -> str:
+        """The name of the embedding, and what Frechet distances are taken in where that is another."""
+        return self.hearing.name + (f" (Frechet: {self.fad.name})" if self.fad else "")
+
     def need_seconds(self, seconds: float) -> None:
         """Raises NotMeasured where the model does not render clips that long."""
         facts = self.backbone.facts

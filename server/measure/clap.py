@@ -8,6 +8,10 @@ The editing paper measures with `music_audioset_epoch_15_esc_90.14.pt` (HTSAT-ba
 the hub is of that family, but is reported to give other results (issue 172): its figures are not the paper's. For those,
 give a folder with the converted file.
 
+The commits below are pinned because public code pins them (docs/MODEL_READINESS_V1.md of jannekbuengener/sample-brain;
+larger_clap_music's by several projects). The first one's main branch has its weights as a pickle alone: the commit is that
+of the hub's conversion to safetensors. The second one has nothing but a pickle, which is read as weights alone.
+
 To convert a LAION file into a folder: the script `convert_clap_original_pytorch_to_hf.py` of transformers before 5, then
 `save_pretrained(..., safe_serialization=True)`, and tokenizer and feature extractor of the hub model beside it. Figures of
 two checkpoints never compare. Nothing here was run with the real weights: its tests have the real classes at toy size.
@@ -32,6 +36,12 @@ from server.models.prediction import token_ids
 
 CHECKPOINTS: Mapping[str, str] = {"zerosep": "laion/clap-htsat-unfused", "editing": "laion/larger_clap_music"}
 """Hub id by paper."""
+REVISIONS: Mapping[str, str] = {
+    "laion/clap-htsat-unfused": "79b58ed25fc00386262a2bea4b19fd21dc4310a0",
+    "laion/larger_clap_music": "a0b4534a14f58e20944452dff00a22a06ce629d1",
+}
+"""Commit by hub id; of others the newest is taken."""
+_PICKLE = "pytorch_model.bin"
 
 
 class Clap:
@@ -46,7 +56,8 @@ class Clap:
     def __init__(self, source: str, device: str = "cpu") -> None:
         folder = _folder(CHECKPOINTS.get(source, source))
         self.name = CHECKPOINTS.get(source, source)
-        self.model = load_module(transformers.ClapModel, folder.parent, folder.name).to(device)
+        pickled = not any(folder.glob("*.safetensors")) and (folder / _PICKLE).is_file()
+        self.model = load_module(transformers.ClapModel, folder.parent, folder.name, pickled).to(device)
         self.tokenizer = load_tokenizer(folder.parent, folder.name)
         self.extractor = load_config(transformers.ClapFeatureExtractor, folder.parent, folder.name)
 
@@ -90,11 +101,21 @@ class Clap:
         return made["input_features"].to(self.model.device, torch.float32)
 
 
+def _snapshot(source: str) -> Path:
+    """The files of a hub model, from the cache where they are there; the pickle where it has no safetensors."""
+    def fetch(*weights: str) -> Path:
+        return Path(hub.snapshot_download(source, revision=REVISIONS.get(source),
+                                          allow_patterns=["*.json", "*.txt", *weights]))
+
+    folder = fetch("*.safetensors")
+    return folder if any(folder.glob("*.safetensors")) else fetch(_PICKLE)
+
+
 def _folder(source: str) -> Path:
     if Path(source).is_dir():
         return Path(source).resolve()
     try:
-        return Path(hub.snapshot_download(source, allow_patterns=["*.json", "*.txt", "*.safetensors"]))
+        return _snapshot(source)
     except (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError, hub.errors.HFValidationError, OSError) as error:
         raise ModelUnavailable(f"CLAP cannot be had from {source!r} ({type(error).__name__}). Give one of "
                                f"{', '.join(CHECKPOINTS)}, a hub id, or a folder with its files; without network the "

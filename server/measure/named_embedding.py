@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person names to have clips compared in: the embedding of `--embedding`, and what `--fad` takes Frechet distances in.
+"""What a person names to have clips compared in: the embedding of `--embedding`, and where `--fad` measures distances.
 
 Both know the same names; VGGish has vectors alone, so that it can be named for distances and for nothing else.
 """

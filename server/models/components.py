@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one door to the foreign model libraries: quiet, explicit about precision, safetensors only.
+"""The one door to the foreign model libraries: quiet, explicit about precision, safetensors.
 
 Three rules hold for every component and are kept here: everything is loaded in float32 (transformers otherwise takes what
-the folder was saved in, so that one folder loads as a mix of precisions), pickled weights are never read, and what the
-libraries print about themselves stays silent unless the person asked for it by the libraries' own variables.
+the folder was saved in, so that one folder loads as a mix of precisions); pickled weights are read only where a caller says
+so, and as weights alone, so that no code in them runs; and what the libraries print about themselves stays silent unless
+the person asked for it by the libraries' own variables.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +29,8 @@ os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError)
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError,
+           pickle.UnpicklingError)
 diffusers = importlib.import_module("diffusers")
 transformers = importlib.import_module("transformers")
 diffusers.utils.logging.disable_progress_bar()
@@ -42,17 +45,21 @@ def building() -> Iterator[None]:
         yield
 
 
-def load_module(cls: type, folder: Path, subfolder: str) -> nn.Module:
+def load_module(cls: type, folder: Path, subfolder: str, pickled: bool = False) -> nn.Module:
     """A component in evaluation mode with frozen weights, float32 whatever precision the folder was saved in.
+
+    Args:
+        pickled: its weights are a .bin (transformers' classes alone).
 
     Raises:
         ModelUnavailable: the files are missing, damaged, of another shape or incomplete; the message names the component.
     """
-    precision = {"dtype" if issubclass(cls, transformers.PreTrainedModel) else "torch_dtype": torch.float32}
+    how: dict[str, Any] = {"dtype" if issubclass(cls, transformers.PreTrainedModel) else "torch_dtype": torch.float32}
+    how |= {"weights_only": True} if pickled else {}
     try:
         with building():
             module, report = cls.from_pretrained(
-                folder / subfolder, use_safetensors=True, output_loading_info=True, **precision
+                folder / subfolder, use_safetensors=not pickled, output_loading_info=True, **how
             )
     except _DAMAGE as error:
         raise _unusable(folder, subfolder, _first_line(error)) from error

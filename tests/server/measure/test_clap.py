@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import transformers
 
 from server.audio import Clip
 from server.errors import ModelUnavailable
-from server.measure import separation
-from server.measure.clap import CHECKPOINTS, Clap
+from server.measure import separation_variants
+from server.measure.clap import CHECKPOINTS, REVISIONS, Clap
 from server.measure.datasets.mixture import mixed
 from server.measure.embedding import audio_agreement, embed
 from server.measure.lpaps import lpaps
@@ -21,7 +22,7 @@ RATE = 48000
 
 
 @pytest.fixture(scope="module")
-def clap(tmp_path_factory: pytest.TempPathFactory) -> Clap:
+def clap_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real classes at toy size: one second at a time, 16 mel bands."""
     folder = tmp_path_factory.mktemp("clap")
     model = tiny.build("musicldm", folder / "musicldm")
@@ -29,7 +30,12 @@ def clap(tmp_path_factory: pytest.TempPathFactory) -> Clap:
         shutil.copytree(model / part, folder / "clap", dirs_exist_ok=True)
     transformers.ClapFeatureExtractor(feature_size=16, max_length_s=1, truncation="rand_trunc").save_pretrained(
         folder / "clap")
-    return Clap(str(folder / "clap"))
+    return folder / "clap"
+
+
+@pytest.fixture(scope="module")
+def clap(clap_folder: Path) -> Clap:
+    return Clap(str(clap_folder))
 
 
 def noise(seed: int, seconds: float = 1.0) -> Clip:
@@ -60,14 +66,46 @@ def test_stages_come_window_by_window(clap: Clap) -> None:
 def test_a_table_of_separation_in_clap_has_its_figures_too(clap: Clap) -> None:
     both = mixed({"rain": noise(5).samples, "a bell": noise(6).samples}, RATE, "x")
     sources = list(both.stems.values())
-    found = separation._compared(clap, [both], [sources], [sources])
+    found = separation_variants._figures(clap, [both], [sources], [sources])
     assert found["agreement"] == pytest.approx(1, abs=1e-4) and found["stages"] == pytest.approx(0, abs=1e-6)
     texts = [clap.text_agreement(clip, prompt) for clip, prompt in zip(sources, ("rain", "a bell"), strict=True)]
     assert found["text"] == pytest.approx(np.mean(texts), abs=1e-4)
     assert found["stages_published"] == pytest.approx(0, abs=1e-6)
 
 
+def test_pickled_weights_are_read_as_weights_alone(clap: Clap, clap_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(clap_folder, tmp_path / "pickled")
+    (folder / "model.safetensors").unlink()
+    torch.save(clap.model.state_dict(), folder / "pytorch_model.bin")
+    assert np.array_equal(Clap(str(folder)).windows(noise(0)), clap.windows(noise(0)))
+    torch.save({"weights": Path}, folder / "pytorch_model.bin")  # something that only running a pickle would give
+    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+        Clap(str(folder))
+
+
+@pytest.mark.parametrize("kept", ["model.safetensors", "pytorch_model.bin"])
+def test_from_the_hub_it_comes_at_its_commit_with_the_weights_that_it_has(
+    clap: Clap, clap_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    folder, asked = shutil.copytree(clap_folder, tmp_path / "hub"), []
+    (folder / "model.safetensors").unlink()
+
+    def snapshot_download(source: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((source, revision, allow_patterns[-1]))
+        if kept == "model.safetensors":
+            shutil.copy(clap_folder / kept, folder)
+        elif allow_patterns[-1] == kept:
+            torch.save(clap.model.state_dict(), folder / kept)
+        return str(folder)
+
+    monkeypatch.setattr("server.measure.clap.hub.snapshot_download", snapshot_download)
+    made = Clap("editing")
+    assert made.name == "laion/larger_clap_music" and np.array_equal(made.windows(noise(1)), clap.windows(noise(1)))
+    weights = ["*.safetensors", "pytorch_model.bin"][: 1 if kept == "model.safetensors" else 2]
+    assert asked == [(made.name, REVISIONS[made.name], pattern) for pattern in weights]
+
+
 def test_the_papers_checkpoints_have_names_and_a_missing_one_says_what_helps(tmp_path: Path) -> None:
-    assert set(CHECKPOINTS) == {"zerosep", "editing"}
+    assert set(CHECKPOINTS) == {"zerosep", "editing"} and set(REVISIONS) == set(CHECKPOINTS.values())
     with pytest.raises(ModelUnavailable, match="embedded embedding stands in"):
         Clap(str(tmp_path / "not" / "there" / "at all"))
