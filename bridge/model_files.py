@@ -41,5 +41,8 @@ def _words(arguments: argparse.Namespace) -> list[str]:
     if action == "get" and arguments.name is not None:
         raise InvalidOption("--name is for `athanor models add FOLDER`; what is fetched keeps its name.")
     what = given[0] if action == "get" else str(Path(given[0]).expanduser().absolute())
-    name = ["--name", arguments.name] if arguments.name is not None else []
-    return [action, what, "--home", str(home_folder()), *name]
+    if action == "add" and arguments.revision is not None:
+        raise InvalidOption("--revision is for `athanor models get NAME`: a folder is what it is.")
+    said = [word for flag in ("name", "revision") if (value := getattr(arguments, flag)) is not None
+            for word in (f"--{flag}", value)]
+    return [action, what, "--home", str(home_folder()), *said]

@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from server.errors import InvalidInput, InvalidOption, ModelUnavailable, StorageError
@@ -28,10 +29,14 @@ from server.telling import Eta, Tell, told
 MB = 1_000_000
 SPARE_BYTES = 500 * MB
 _TELL_EVERY_S = 0.5
+_SHORTEST_COMMIT = 7  # digits
 
 
-def get(name: str, home: Path, tell: Tell) -> Path:
+def get(name: str, home: Path, tell: Tell, revision: str | None = None) -> Path:
     """Fetch a model of the catalogue or of the hub, convert it if need be, and name it; gives its folder.
+
+    Args:
+        revision: branch, tag or commit; None takes that of models.toml, else the catalogue's commit, else the newest.
 
     Raises:
         InvalidOption: there is no such name; or the name that it would get is another model's.
@@ -39,24 +44,47 @@ def get(name: str, home: Path, tell: Tell) -> Path:
         StorageError: it does not fit on the disk.
     """
     source = find(name, home)
+    if revision is not None:
+        source = _at(source, revision)
     if not source.is_hub:
         tell("say", text=f"{name} is here already.")
         return _tell_model(source.name, source, Path(source.source), tell)
     card = next((c for c in CATALOGUE.values() if c.source == source.source), None)
     entry = card.name if card else _name_of_repository(source.source)
     folder = model_folder(home, entry)
-    if not check_entry(home, entry, model_folder(Path(), entry)):
+    is_there = not check_entry(home, entry, model_folder(Path(), entry))
+    if is_there:
         origin = origin_of(folder)
         if origin is None or origin.repository != source.source:
             raise _taken(entry, folder)
-    published = CONVERTED[card.layout] if card and card.published else None
-    if published:
-        commit = _get_published(source, published, folder, tell)
+    if card and card.published:
+        write_origin(folder, source.source, _get_published(source, CONVERTED[card.layout], folder, tell))
+    elif is_there:
+        _exchange(source, folder, tell)
     else:
-        commit = _get_folder(source, folder, tell)
-    write_origin(folder, source.source, commit)
+        write_origin(folder, source.source, _get_folder(source, folder, tell))
     write_entry(home, entry, model_folder(Path(), entry))
     return _tell_model(entry, source, folder, tell)
+
+
+def _exchange(source: Source, folder: Path, tell: Tell) -> None:
+    """Fetch another revision beside a model that is in use, and put it in its place when it is whole."""
+    new = folder.with_name(f"{folder.name}.new")
+    write_origin(new, source.source, _get_folder(source, new, tell))
+    shutil.rmtree(folder)
+    new.rename(folder)
+
+
+def _at(source: Source, revision: str) -> Source:
+    """The source at another revision; where it was fetched before, from the repository that it is from."""
+    if source.is_hub:
+        return replace(source, revision=revision)
+    origin = origin_of(Path(source.source))
+    if origin is None:
+        raise InvalidOption(f"{source.name} is {source.source}, which was not fetched from the hub: it has no revisions.")
+    if origin.revision.startswith(revision.lower()) and len(revision) >= _SHORTEST_COMMIT:
+        return source
+    return Source(source.name, origin.repository, revision)
 
 
 def add(given: Path, name: str | None, home: Path, tell: Tell) -> Path:
@@ -188,11 +216,14 @@ def main() -> int:
     parser.add_argument("what")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--name")
+    parser.add_argument("--revision")
     asked = parser.parse_args()
     if asked.action == "get":
         if asked.name:
             parser.error("--name is for add")
-        return told(lambda tell: get(asked.what, asked.home, tell) and None)
+        return told(lambda tell: get(asked.what, asked.home, tell, asked.revision) and None)
+    if asked.revision:
+        parser.error("--revision is for get")
     return told(lambda tell: add(Path(asked.what), asked.name, asked.home, tell) and None)
 
 

@@ -27,6 +27,8 @@ def add(commands: argparse._SubParsersAction) -> None:
                          "it now, free it, or keep it loaded whatever else is asked for, also after a restart; with get, "
                          "fetch it from the hub; add FOLDER makes a folder a model")
     command.add_argument("--name", metavar="NAME", help="with add: what to call the model (the folder's name)")
+    command.add_argument("--revision", metavar="COMMIT",
+                         help="with get: this branch, tag or commit of it (the one that models.toml or Athanor names)")
     command.add_argument("--picture", type=Path, metavar="FILE.png",
                          help="generate every class from its example and draw a page of mel spectrograms")
     command.add_argument("--only", metavar="GROUP", help="only the classes of this group, or one class")
@@ -45,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     action, name = _asked(arguments.words)
     if arguments.name is not None:
         raise InvalidOption("--name is for `athanor models add FOLDER`.")
+    if arguments.revision is not None:
+        raise InvalidOption("--revision is for `athanor models get NAME`.")
     if name is None and (arguments.picture or arguments.only):
         raise InvalidOption("--picture and --only need a model's name: `athanor models embedded --picture page.png`.")
     with Output(arguments.as_json) as output:

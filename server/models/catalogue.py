@@ -6,7 +6,7 @@ adds or overrides names in `<home>/models.toml`:
 
     [my-strings]
     source = "/data/models/strings"        # a folder, or "owner/name" on the hub
-    revision = "0123abc"                   # hub only: branch, tag or commit; "main" when left out
+    revision = "0123abc"                   # hub only: branch, tag or commit; the card's, else "main", when left out
     dtype = "float16"                      # float32 (default), float16, bfloat16: the denoiser's alone
     device = "cuda:1"                      # auto (default), cpu, cuda, cuda:N, mps
     window = "cropped"                     # Stable Audio layout only: full (default) or cropped
@@ -56,7 +56,8 @@ class Card:
 
     memory_gb: all weights in float32, in GB; sample_rate in Hz; max_s: longest clip of one pass, seconds; gated: the
     licence must be accepted on the hub before the files can be had; published: in files that are no model folder, of which
-    `athanor models get` makes one; window: as in `Source`, where not the adapter's own.
+    `athanor models get` makes one; window: as in `Source`, where not the adapter's own; revision: the commit of `source`
+    that this was written for, where one is known.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Card:
     gated: bool = False
     published: bool = False
     window: str | None = None
+    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Source:
         return not Path(self.source).is_dir() and _HUB_ID.fullmatch(self.source) is not None
 
 
+# Commits are those that public code pins, for want of the hub here: AudioLDM 2's in tools/parity/audioldm2_inspect.py of
+# ayutaz/vokra, Stable Audio's in tools/stage_sat_large_repos.py and stage_saos_repo.py of betweentwomidnights/sa3.cpp. For
+# the others none was found: the newest is taken, and the commit that came is written into the model's origin.json.
 _CC_BY_NC_SA = "CC BY-NC-SA 4.0: no commercial use of the weights"
 CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
     Card("embedded", str(EMBEDDED_FOLDER), "audioldm", "Athanor's own small model",
@@ -105,13 +110,16 @@ CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
          32000, 2, 10.24, 0.1, window="cropped"),
     Card("stable-audio-open", "stabilityai/stable-audio-open-1.0", "stable_audio", "Stable Audio Open 1.0",
          "fusion (the paper's model); stereo 44.1 kHz", "Stability AI Community License: see its page for commercial use",
-         "https://huggingface.co/stabilityai/stable-audio-open-1.0", 44100, 2, 47.55, 5.3, gated=True),
+         "https://huggingface.co/stabilityai/stable-audio-open-1.0", 44100, 2, 47.55, 5.3, gated=True,
+         revision="f21265c1e2710b3bd2386596943f0007f55f802e"),
     Card("audioldm2", "cvssp/audioldm2", "audioldm2", "AudioLDM 2", "separation, editing, restoration", _CC_BY_NC_SA,
-         "https://huggingface.co/cvssp/audioldm2", 16000, 1, 10.24, 4.2),
+         "https://huggingface.co/cvssp/audioldm2", 16000, 1, 10.24, 4.2,
+         revision="c8e7e189d324425c05c4c2f81214041ef4107983"),
     Card("audioldm2-music", "cvssp/audioldm2-music", "audioldm2", "AudioLDM 2 Music", "editing of music", _CC_BY_NC_SA,
          "https://huggingface.co/cvssp/audioldm2-music", 16000, 1, 10.24, 4.2),
     Card("audioldm2-large", "cvssp/audioldm2-large", "audioldm2", "AudioLDM 2 Large", "editing, separation", _CC_BY_NC_SA,
-         "https://huggingface.co/cvssp/audioldm2-large", 16000, 1, 10.24, 5.7),
+         "https://huggingface.co/cvssp/audioldm2-large", 16000, 1, 10.24, 5.7,
+         revision="4b0b875a9e0c5305dfc917da808584e50e1c7ed4"),
     Card("audioldm", "cvssp/audioldm-s-full-v2", "audioldm", "AudioLDM small v2", "separation", _CC_BY_NC_SA,
          "https://huggingface.co/cvssp/audioldm-s-full-v2", 16000, 1, 10.24, 1.7),
     Card("audioldm-large", "cvssp/audioldm-l-full", "audioldm", "AudioLDM large", "separation", _CC_BY_NC_SA,
@@ -125,7 +133,8 @@ CATALOGUE: Mapping[str, Card] = {card.name: card for card in (
     Card("stable-audio-open-small", "stabilityai/stable-audio-open-small", "stable_audio_small", "Stable Audio Open Small",
          "generating in eight steps, and nothing else; stereo 44.1 kHz",
          "Stability AI Community License: see its page for commercial use",
-         "https://huggingface.co/stabilityai/stable-audio-open-small", 44100, 2, 11.89, 2.4, gated=True, published=True),
+         "https://huggingface.co/stabilityai/stable-audio-open-small", 44100, 2, 11.89, 2.4, gated=True, published=True,
+         revision="dc620d91535857b72ebb59b4ca45978db6d417f5"),
 )}
 
 
@@ -145,7 +154,7 @@ def find(name: str, home: Path | None = None) -> Source:
     if name.startswith((".", "~")) or path.is_absolute() or "\\" in name:
         raise ModelUnavailable(f"There is no model folder {path}. Give a folder that holds a model_index.json.")
     if _HUB_ID.fullmatch(name):
-        return Source(name, name)
+        return Source(name, name, next((card.revision for card in CATALOGUE.values() if card.source == name), None))
     raise InvalidOption(
         f"There is no model called {name!r}.{_nearest(name, known)} Known: {', '.join(known)}; a folder and a hub id "
         '"owner/name" are allowed too.'
@@ -159,7 +168,7 @@ def able(kind: str) -> list[str]:
 
 def sources(home: Path | None = None) -> dict[str, Source]:
     """Every known name: the catalogue, then what `<home>/models.toml` adds or overrides. Raises InvalidOption."""
-    known = {card.name: Source(card.name, card.source, window=card.window) for card in CATALOGUE.values()}
+    known = {card.name: Source(card.name, card.source, card.revision, window=card.window) for card in CATALOGUE.values()}
     return known | (_configured(home / "models.toml") if home is not None else {})
 
 
@@ -260,8 +269,9 @@ def _source(path: Path, name: str, table: object) -> Source:
         raise InvalidOption(f'{path}: [{name}] needs source = "a folder or owner/name".')
     given = table.get("source") or CATALOGUE[name].source
     local = path.parent / Path(given).expanduser()  # an absolute path stays what it is
-    window = CATALOGUE[name].window if name in CATALOGUE else None
-    return Source(name, **{"window": window, **table, "source": str(local.resolve()) if local.is_dir() else given})
+    card = CATALOGUE.get(name)
+    by_card = {"window": card.window, "revision": card.revision if given == card.source else None} if card else {}
+    return Source(name, **{**by_card, **table, "source": str(local.resolve()) if local.is_dir() else given})
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

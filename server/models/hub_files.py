@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files of a hub repository into a folder: sizes first, a part that was fetched is gone on with, and what came is checked.
 
-The hub's own cache starts a file anew after an interruption, which is long where one has gigabytes. No torch.
+The hub's own cache starts a file anew after an interruption, which is long where one has gigabytes. What is here already is
+known by its content, not by its size: the repository may have changed since. No torch.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import importlib
 from collections.abc import Callable, Sequence
@@ -21,11 +23,21 @@ PART = ".part"
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file: its path in the repository, its size in bytes, and its SHA-256 where the hub states it."""
+    """One file: its path in the repository, its size in bytes, and what its content is known by, where the hub states it.
+
+    sha256: of large files; blob: git's own SHA-1 (of `blob SIZE`, a zero byte and the content), of the others.
+    """
 
     path: str
     n_bytes: int
     sha256: str | None
+    blob: str | None = None
+
+    @property
+    def part(self) -> str:
+        """Path of what has come of it. Another content's part has another name, and is not gone on with."""
+        known_by = self.sha256 or self.blob
+        return f"{self.path}.{known_by[:12]}{PART}" if known_by else f"{self.path}{PART}"
 
 
 @dataclass(frozen=True)
@@ -52,13 +64,14 @@ def look(name: str, revision: str, wanted: Sequence[str], unwanted: Sequence[str
         info = hub.HfApi().model_info(name, revision=revision, files_metadata=True)
     except _failures(hub) as error:
         raise ModelUnavailable(explained(name, error)) from error
-    files = tuple(HubFile(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else None) for one in info.siblings or ()
+    files = tuple(_file(one) for one in info.siblings or ()
                   if _matches(one.rfilename, wanted) and not _matches(one.rfilename, unwanted))
     return Repository(name, info.sha or revision, files)
 
 
 def fetch(repository: Repository, folder: Path, on_bytes: Callable[[int], None] = lambda n_bytes: None) -> None:
-    """Have all files of `repository` in `folder`; those that are whole there are left, a part of one is gone on with.
+    """Have all files of `repository` in `folder`; those that are there with its content are left, a part of one is gone on
+    with.
 
     Args:
         on_bytes: called with the bytes that are there, of all files, whenever more have come.
@@ -69,7 +82,7 @@ def fetch(repository: Repository, folder: Path, on_bytes: Callable[[int], None] 
     done = 0
     for file in repository.files:
         target = folder / file.path
-        if not (target.is_file() and target.stat().st_size == file.n_bytes):
+        if not _is_it(target, file):
             _fetch_file(repository, file, target, lambda n_bytes, before=done: on_bytes(before + n_bytes))
         done += file.n_bytes
         on_bytes(done)
@@ -93,8 +106,10 @@ def explained(name: str, error: Exception) -> str:
 def _fetch_file(repository: Repository, file: HubFile, target: Path, on_bytes: Callable[[int], None]) -> None:
     hub = _hub()
     download = importlib.import_module("huggingface_hub.file_download")
-    part = target.with_name(target.name + PART)
+    part = target.with_name(Path(file.part).name)
     target.parent.mkdir(parents=True, exist_ok=True)
+    for stale in {*target.parent.glob(f"{glob.escape(target.name)}.*{PART}")} - {part}:
+        stale.unlink()
     here = part.stat().st_size if part.is_file() else 0
     if here > file.n_bytes:
         here = 0
@@ -105,7 +120,7 @@ def _fetch_file(repository: Repository, file: HubFile, target: Path, on_bytes: C
                               expected_size=file.n_bytes or None, tqdm_class=_counting(on_bytes))
     except _failures(hub) as error:
         raise ModelUnavailable(explained(repository.name, error)) from error
-    if part.stat().st_size != file.n_bytes or (file.sha256 and _sha256(part) != file.sha256):
+    if not _is_it(part, file):
         part.unlink()
         raise ModelUnavailable(f"{file.path} of {repository.name} came damaged and was thrown away. Try again.")
     part.replace(target)
@@ -128,9 +143,23 @@ def _counting(on_bytes: Callable[[int], None]) -> type:
     return Counting
 
 
-def _sha256(path: Path) -> str:
+def _file(listed: Any) -> HubFile:
+    sha256 = listed.lfs.sha256 if listed.lfs else None
+    return HubFile(listed.rfilename, listed.size or 0, sha256, None if sha256 else listed.blob_id)
+
+
+def _is_it(path: Path, file: HubFile) -> bool:
+    """Whether the file at `path` has the content that the hub has; where the hub does not say, whether it has its size."""
+    if not path.is_file() or path.stat().st_size != file.n_bytes:
+        return False
+    known_by = file.sha256 or file.blob
+    if known_by is None:
+        return True
+    digest = hashlib.sha256() if file.sha256 else hashlib.sha1(f"blob {file.n_bytes}\0".encode(), usedforsecurity=False)
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest() == known_by
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -17,10 +17,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Served:
-    """What was asked of the hub. asked: files given, in order; ranges: where each of them began; cut_off: a file of which
-    only so many bytes are sent before the connection ends, once; gated: whether it wants its licence accepted."""
+    """What was asked of the hub. asked: files given, in order; ranges: where each of them began; revisions: at which ones
+    files were listed; cut_off: a file of which only so many bytes are sent before the connection ends, once; gated: whether
+    it wants its licence accepted."""
 
     asked: list[str] = field(default_factory=list)
+    revisions: set[str] = field(default_factory=set)
     ranges: list[int] = field(default_factory=list)
     cut_off: dict[str, int] = field(default_factory=dict)
     gated: bool = False
@@ -68,6 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send(403, b"", with_body, **{"X-Error-Code": "GatedRepo"})
         folder = self.repositories[repository]
         if self.path.startswith("/api/"):
+            self.served.revisions.add(path.removeprefix(f"{repository}/revision/"))
             return self.send(200, json.dumps(self.listing(repository, folder)).encode(), with_body)
         name = path.removeprefix(f"{repository}/resolve/").partition("/")[2]
         if not (folder / name).is_file():
@@ -80,9 +83,11 @@ class _Handler(BaseHTTPRequestHandler):
             return [{"type": "file", "path": f, "size": p.stat().st_size, "oid": COMMIT} for f, p in files.items()]
         siblings = []
         for name, path in files.items():
-            one: dict[str, object] = {"rfilename": name, "size": path.stat().st_size, "blobId": COMMIT}
+            content = path.read_bytes()
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+            one: dict[str, object] = {"rfilename": name, "size": len(content), "blobId": blob}
             if path.suffix in (".safetensors", ".bin"):
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest = hashlib.sha256(content).hexdigest()
                 one["lfs"] = {"sha256": digest, "size": path.stat().st_size, "pointerSize": 100}
             siblings.append(one)
         return {"id": repository, "sha": COMMIT, "siblings": siblings}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from huggingface_hub import constants
 
 from server.errors import InvalidInput, InvalidOption, ModelUnavailable, StorageError
-from server.models.catalogue import find, revision_of
+from server.models.catalogue import CATALOGUE, find, revision_of
 from server.models.licences import licence_in, licence_of
 from server.models.loading import load, locate
 from server.models.own_models import write_entry
@@ -84,12 +85,17 @@ def test_a_model_is_fetched_with_its_size_shown_and_answers_to_its_name(tmp_path
     assert get("audioldm", tmp_path / "home", tell) == folder and len(served.asked) == asked
 
 
+def part_of(file: Path, content: bytes) -> Path:
+    """Where what has come of a large file lies."""
+    return file.with_name(f"{file.name}.{hashlib.sha256(content).hexdigest()[:12]}.part")
+
+
 def test_a_part_that_was_fetched_is_gone_on_with_and_a_break_is_bridged(tmp_path, hub, repository, tell):
     served = hub({"me/bells": repository})
     target = tmp_path / "home" / "models" / "bells" / WEIGHTS
     target.parent.mkdir(parents=True)
     whole = (repository / WEIGHTS).read_bytes()
-    target.with_name(target.name + ".part").write_bytes(whole[:1000])
+    part_of(target, whole).write_bytes(whole[:1000])
     served.cut_off[WEIGHTS] = 5000
     get("me/bells", tmp_path / "home", tell)
     begun = [start for name, start in zip(served.asked, served.ranges, strict=True) if name == WEIGHTS]
@@ -100,13 +106,53 @@ def test_a_part_that_was_fetched_is_gone_on_with_and_a_break_is_bridged(tmp_path
 
 def test_what_came_damaged_is_thrown_away(tmp_path, hub, repository, tell):
     hub({"me/bells": repository})
-    part = tmp_path / "home" / "models" / "bells" / (WEIGHTS + ".part")
+    target = tmp_path / "home" / "models" / "bells" / WEIGHTS
+    part = part_of(target, (repository / WEIGHTS).read_bytes())
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 1000)
     with pytest.raises(ModelUnavailable, match="came damaged and was thrown away"):
         get("me/bells", tmp_path / "home", tell)
     assert not part.exists() and not (tmp_path / "home" / "models.toml").exists()
     get("me/bells", tmp_path / "home", tell)
+
+
+def test_what_came_before_the_repository_changed_is_fetched_anew(tmp_path, hub, repository, tell):
+    """Of the same size, so that sizes do not tell; and a part of the old content is not gone on with."""
+    served = hub({"me/bells": repository})
+    folder = tmp_path / "home" / "models" / "bells"
+    old = {name: bytes(255 - byte for byte in (repository / name).read_bytes()) for name in (WEIGHTS, "vae/config.json")}
+    for name, content in old.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(content)
+    shutil.copy(repository / "unet" / "config.json", folder / "unet")
+    stale = part_of(folder / WEIGHTS, old[WEIGHTS])
+    stale.write_bytes(old[WEIGHTS][:1000])
+    get("me/bells", tmp_path / "home", tell)
+    for name in old:
+        assert (folder / name).read_bytes() == (repository / name).read_bytes() and name in served.asked
+    assert not stale.exists() and set(served.ranges) == {0} and "unet/config.json" not in served.asked
+
+
+def test_a_revision_is_fetched_by_name_and_in_the_place_of_another(tmp_path, hub, repository, tell):
+    served, home, commit = hub({"cvssp/audioldm2": repository, "me/bells": repository}), tmp_path / "home", "89abcdef" * 5
+    get("me/bells", home, tell, "v1.0")
+    assert served.revisions == {"v1.0", COMMIT}, "what was asked for, and then the commit that it was"
+    asked = len(served.asked)
+    get("bells", home, tell, COMMIT[:7])
+    assert len(served.asked) == asked, "it is that one already"
+    (home / "models" / "bells" / "unet" / "left.md").write_text("{}")
+    get("bells", home, tell, commit)
+    assert commit in served.revisions and len(served.asked) > asked
+    assert not (home / "models" / "bells" / "unet" / "left.md").exists(), "nothing of the one before is left"
+    assert sorted(path.name for path in (home / "models").iterdir()) == ["bells"]
+    get("audioldm2", home, tell)
+    assert CATALOGUE["audioldm2"].revision in served.revisions, "the commit that the catalogue names"
+
+
+def test_a_folder_of_one_s_own_has_no_revisions(tmp_path, tiny_folder, tell):
+    add(tiny_folder("musicldm"), "strings", tmp_path, tell)
+    with pytest.raises(InvalidOption, match="was not fetched from the hub: it has no revisions"):
+        get("strings", tmp_path, tell, "main")
 
 
 def test_a_gated_licence_says_what_to_do(tmp_path, hub, repository, tell):

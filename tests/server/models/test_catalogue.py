@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -107,11 +108,25 @@ def test_revision_of_what_is_here_and_what_is_not(tmp_path, tiny_folder, monkeyp
     folder = tiny_folder("audioldm")
     assert revision_of(find(str(folder))) == folder_revision(folder)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    assert revision_of(find("audioldm2")) is None
-    repository = tmp_path / "models--cvssp--audioldm2"
+    assert revision_of(find("audioldm2")) is None and revision_of(find("audioldm")) is None
+    repository = tmp_path / "models--cvssp--audioldm-s-full-v2"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("0123abcd", encoding="utf-8")
-    assert revision_of(find("audioldm2")) == "0123abcd"
+    assert revision_of(find("audioldm")) == "0123abcd", "the newest that came"
+    commit = find("audioldm2").revision
+    (tmp_path / "models--cvssp--audioldm2" / "snapshots" / commit).mkdir(parents=True)
+    assert revision_of(find("audioldm2")) == commit
+
+
+def test_commits_of_the_papers_models_are_pinned_unless_told_otherwise(tmp_path):
+    pinned = {name for name, card in CATALOGUE.items() if card.revision}
+    assert pinned == {"stable-audio-open", "stable-audio-open-small", "audioldm2", "audioldm2-large"}
+    assert all(re.fullmatch("[0-9a-f]{40}", CATALOGUE[name].revision) for name in pinned)
+    assert find("cvssp/audioldm2").revision == find("audioldm2").revision == CATALOGUE["audioldm2"].revision
+    (tmp_path / "models.toml").write_text(
+        '[audioldm2]\ndevice = "cpu"\n[audioldm2-large]\nsource = "me/mine"\n', encoding="utf-8")
+    assert find("audioldm2", tmp_path).revision == CATALOGUE["audioldm2"].revision
+    assert find("audioldm2-large", tmp_path).revision is None, "another repository has other commits"
 
 
 def test_layouts_by_pipeline_class(tiny_folder, tmp_path):
