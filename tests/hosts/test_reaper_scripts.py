@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.hosts.reaper_fake import SCRIPTS, FakeReaper
+from tests.hosts.reaper_fake import HERE, SCRIPTS, FakeReaper
 
 pytestmark = pytest.mark.hosts
 RATE = 44100
+WATCH = HERE / "watch_once.lua"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def finished(reaper, request="r1", count=1, name="a", **fields):
     for index in range(1, count + 1):
         soundfile.write(reaper.root / "results" / f"{name}{index}.wav", np.zeros((480, 1)), 48000, subtype="FLOAT")
         (reaper.root / "results" / f"{name}{index}.json").write_text(
-            f'{{"name": "Vox: k\\u00fchl \\"{index}\\"", "colour": "#d9822b", "sources": [{{"file": "x", "offset": -1.5}}]}}')
+            f'{{"name": "Vox: k\\u00fchl \\"{index}\\"", "colour": "#d9822b", "sources": [{{"offset": -1.5}}]}}')
         reaper.say("/done", request, fields.get("job", "j1"), index, count, "fused", f"results/{name}{index}.wav",
                    f"results/{name}{index}.json", -1, 0.0, fields.get("start", "0"), 48000, "requested", 480, 48000, 1)
 
@@ -53,7 +54,7 @@ def test_an_item_goes_out_as_it_is_heard(reaper, ramp):
     seen = reaper.run("Athanor_render_to_tracks.lua", tracks=[{"name": "Vox ü", "items": [unselected, item]}], limit_s=0.2,
                       inputs='edit|@to "glass bell" @strength 0.7', tempo=90.5)
     said = reaper.said()
-    assert [fields[0].removeprefix("/athanor/v1") for fields in said] == ["/clip/clear", "/clip/add", "/render/edit", "/hello"]
+    assert [fields[0].removeprefix("/athanor/v1/") for fields in said] == ["clip/clear", "clip/add", "render/edit", "hello"]
     add, render, hello = said[1:]
     assert add[3:] == ["@start_s", "123456.7890123", "@track", "Vox ü"]
     assert render[2:9] == ["@lane", "new_track", "@tempo", "90.5", "@meter", "3/4", "@start_beats"]
@@ -84,7 +85,7 @@ def test_results_become_tracks_below_the_item_in_one_undo_step(reaper, ramp):
     guid = "{FAKE-MediaItem-0003}"
     reaper.kept = {"pending": f"r1,fuse,0,{guid},{1 / 3!r}"}
     finished(reaper, count=2, start="16000")
-    seen = reaper.run("../../../tests/hosts/reaper/watch_once.lua", tracks=[{"name": "Vox", "items": [item]}, {"name": "Bass"}])
+    seen = reaper.run(WATCH, tracks=[{"name": "Vox", "items": [item]}, {"name": "Bass"}])
     assert [track["name"] for track in seen["tracks"]] == ["Vox", 'Vox: kühl "1"', 'Vox: kühl "2"', "Bass"]
     placed = seen["tracks"][1]["items"][0]
     # The item begins between two samples; what was made of it begins where it does.
@@ -101,7 +102,7 @@ def test_results_become_takes_of_the_item_and_the_take_that_sounds_stays(reaper,
     item = {"file": ramp, "position": 2, "length": 0.01, "selected": True}
     reaper.kept = {"pending": "r1,fuse,1,{FAKE-MediaItem-0003},2"}
     finished(reaper, start="96000")
-    seen = reaper.run("../../../tests/hosts/reaper/watch_once.lua", tracks=[{"name": "Vox", "items": [item]}])
+    seen = reaper.run(WATCH, tracks=[{"name": "Vox", "items": [item]}])
     (track,) = seen["tracks"]
     assert track["items"][0]["active"] == 1
     assert [take["name"] for take in track["items"][0]["takes"]] == ["söng.wav", 'Vox: kühl "1"']
@@ -111,7 +112,7 @@ def test_a_result_of_an_earlier_session_lands_at_its_exact_sample_and_only_once(
     far = 2**33 + 7
     finished(reaper, start=str(far))
     finished(reaper, start=str(far))
-    seen = reaper.run("../../../tests/hosts/reaper/watch_once.lua")
+    seen = reaper.run(WATCH)
     (track,) = seen["tracks"]
     assert round(track["items"][0]["values"]["D_POSITION"] * 48000) == far
     assert track["items"][0]["values"]["D_POSITION"] == far / 48000
@@ -121,12 +122,12 @@ def test_progress_is_shown_and_escape_cancels(reaper):
     reaper.kept = {"pending": "r1,fuse,0,,0"}
     reaper.say("/ok", "reaper", "/athanor/v1/hello", 1, "0", str(reaper.root), "s1")
     reaper.say("/progress", "r1", "j1", "sampling", 3, 10, 0.3, 6.2)
-    seen = reaper.run("../../../tests/hosts/reaper/watch_once.lua", press={"text": "sampling", "key": 27}, limit_s=0.3)
+    seen = reaper.run(WATCH, press={"text": "sampling", "key": 27}, limit_s=0.3)
     assert seen["shown"]["rows"] == ["fuse: sampling 3/10, 7 s left"]
     assert [said[0::2] for said in reaper.said()][-1] == ["/athanor/v1/job/cancel", "r1"]
     reaper.say("/ok", "reaper", "/athanor/v1/hello", 1, "0", str(reaper.root), "s1")
     reaper.say("/cancelled", "r1", "j1")
-    seen = reaper.run("../../../tests/hosts/reaper/watch_once.lua")
+    seen = reaper.run(WATCH)
     assert (seen["shown"]["console"], seen["shown"]["boxes"]) == (["Athanor: cancelled\n"], [])
     assert reaper.said()[-1][0::2] == ["/athanor/v1/job/ack", "j1"]
 
@@ -137,12 +138,13 @@ def test_errors_are_shown_in_words(reaper, ramp):
     reaper.say("/error", "r2c1", "/athanor/v1/clip/add", "invalid_input", "too short;\n\tgive more.")
     reaper.say("/error", "r2", "/athanor/v1/render/edit", "invalid_input", "no clip")
     reaper.say("/failed", "r1", "j1", "out_of_memory", 1, "The render does not fit.")
-    seen = reaper.run("../../../tests/hosts/reaper/watch_once.lua")
+    seen = reaper.run(WATCH)
     assert seen["shown"]["boxes"] == ["too short;\n\tgive more.", "The render does not fit."]
     assert ["/athanor/v1/job/cancel", "r2"] in [said[0::2] for said in reaper.said()]
 
 
-@pytest.mark.parametrize(("tracks", "told"), [([], "No item is selected"), ([("mono6", 6)], "has 6 channels; clips are mono")])
+@pytest.mark.parametrize(("tracks", "told"), [([], "No item is selected"),
+                                                ([("mono6", 6)], "has 6 channels; clips are mono")])
 def test_what_cannot_be_sent_is_said(reaper, tmp_path, tracks, told):
     made = []
     for name, channels in tracks:
