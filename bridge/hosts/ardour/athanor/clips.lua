@@ -1,0 +1,130 @@
+-- SPDX-License-Identifier: MIT
+-- From the selection to sound files: what is heard of each region on its track, gain, envelope and fades included.
+--
+-- The samples are read inside Ardour and written as 32-bit float WAV at the session's rate, so neither split stereo files
+-- nor other sample rates nor stretched regions make a difference, and no path leaves the session.
+
+local BLOCK = 8192
+local MOST_BYTES = 2 ^ 32 - 1024
+
+local function rate ()
+  return math.floor (Session:nominal_sample_rate ())
+end
+
+local function track_of (region)
+  for route in Session:get_tracks ():iter () do
+    if not route:to_track ():playlist ():region_by_id (region:to_stateful ():id ()):isnil () then
+      return route
+    end
+  end
+end
+
+-- What to send: name, track (a Route), start and length in samples of the session, channels.
+local function clip_of (region, route)
+  local audio = region:to_audioregion ()
+  if audio:isnil () then
+    error (("%q holds no audio; select audio regions."):format (region:name ()), 0)
+  elseif region:muted () then
+    error (("The region %q is muted, so there is nothing to hear; unmute it first."):format (region:name ()), 0)
+  end
+  return { name = region:name (), track = route, start = region:position ():samples (),
+           rate = rate (), length = region:length ():samples (), channels = audio:n_channels () }
+end
+
+-- A float WAV's head for `frames` frames.
+local function head (frames, channels)
+  local bytes = frames * channels * 4
+  return "RIFF" .. string.pack ("<I4", 50 + bytes) .. "WAVEfmt " .. string.pack ("<I4I2I2I4I4I2I2I2", 18, 3, channels, rate (),
+         rate () * channels * 4, channels * 4, 32, 0) .. "fact" .. string.pack ("<I4I4", 4, frames)
+         .. "data" .. string.pack ("<I4", bytes)
+end
+
+-- `count` samples of each channel in turn, as bytes. channels: tables of samples.
+local function interleaved (channels, count)
+  local out, width = {}, #channels
+  local flat = channels[1]
+  if width > 1 then
+    flat = {}
+    for c, samples in ipairs (channels) do
+      for i = 1, count do
+        flat[(i - 1) * width + c] = samples[i]
+      end
+    end
+  end
+  for i = 1, count * width, 128 do
+    local last = math.min (i + 127, count * width)
+    out[#out + 1] = string.pack ("<" .. ("f"):rep (last - i + 1), table.unpack (flat, i, last))
+  end
+  return table.concat (out)
+end
+
+local function write_sound (file, clip)
+  local playlist = clip.track:to_track ():playlist ():to_audioplaylist ()
+  local sound, mix, gain = ARDOUR.DSP.DspShm (BLOCK), ARDOUR.DSP.DspShm (BLOCK), ARDOUR.DSP.DspShm (BLOCK)
+  assert (file:write (head (clip.length, clip.channels)))
+  for done = 0, clip.length - 1, BLOCK do
+    local count, channels = math.min (BLOCK, clip.length - done), {}
+    for c = 1, clip.channels do
+      playlist:read (sound:to_float (0), mix:to_float (0), gain:to_float (0), Temporal.timepos_t (clip.start + done),
+                     Temporal.timecnt_t (count), c - 1)
+      channels[c] = sound:to_float (0):get_table (count)
+    end
+    assert (file:write (interleaved (channels, count)))
+  end
+end
+
+local clips = {}
+
+-- The selected audio regions, in the order in which they were selected; an error if there are fewer than `least`.
+function clips.selected (least)
+  local chosen = {}
+  for region in Editor:get_selection ().regions:regionlist ():iter () do
+    chosen[#chosen + 1] = clip_of (region, track_of (region))
+  end
+  if #chosen < least then
+    error (("%d region%s selected; select %s and try again."):format (#chosen, #chosen == 1 and " is" or "s are",
+           least == 1 and "one" or ("%d"):format (least)), 0)
+  end
+  return chosen
+end
+
+-- The region under the selected range of the selected track. The range, in seconds of that region, is added to `options`.
+function clips.around_range (options)
+  local selection = Editor:get_selection ()
+  local from, to = selection.time:start_sample (), selection.time:end_sample ()
+  for route in selection.tracks:routelist ():iter () do
+    if to > from and not route:to_track ():isnil () then
+      local region = route:to_track ():playlist ():top_region_at (Temporal.timepos_t (from))
+      if not region:isnil () then
+        local clip = clip_of (region, route)
+        options[#options + 1] = "@gap"
+        options[#options + 1] = ("%.9f:%.9f"):format ((from - clip.start) / rate (),
+                                                      (math.min (to, clip.start + clip.length) - clip.start) / rate ())
+        return { clip }
+      end
+    end
+  end
+  error ("No range of a region is selected. Select the hole with the range tool on its track and try again.", 0)
+end
+
+-- Write every clip into the folder `clips` under `root`; the clips again, each with `file`, its name under `root`.
+function clips.write (chosen, root)
+  for number, clip in ipairs (chosen) do
+    if clip.length * clip.channels * 4 > MOST_BYTES then
+      error (("The region %q is too long for a WAV file; cut it."):format (clip.name), 0)
+    end
+    local plain = clip.name:gsub ("[^%w%-]+", "_"):sub (1, 40)
+    clip.file = ("clips/%s-%d-%x-%d.wav"):format (plain, clip.start, os.time (), number)
+    local path = root .. "/" .. clip.file
+    local file, why = io.open (path .. ".part", "wb")
+    if not file then
+      error ("The clip cannot be written: " .. tostring (why), 0)
+    end
+    write_sound (file, clip)
+    file:close ()
+    assert (os.rename (path .. ".part", path))
+  end
+  return chosen
+end
+
+return clips

@@ -1,0 +1,78 @@
+-- SPDX-License-Identifier: MIT
+-- A reader of JSON: json (text) gives tables, texts, numbers and booleans; null gives nil. Raises where the text is not JSON.
+
+local escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
+
+local function string_at (text, at)
+  local out = {}
+  while true do
+    local from, to = text:find ('^[^"\\]+', at)
+    if from then
+      out[#out + 1], at = text:sub (from, to), to + 1
+    end
+    local next = text:sub (at, at)
+    if next == '"' then
+      return table.concat (out), at + 1
+    elseif next ~= "\\" then
+      error ("a text without an end", 0)
+    end
+    local code = text:match ("^u(%x%x%x%x)", at + 1)
+    if code then
+      local point, pair = tonumber (code, 16), text:match ("^\\u(%x%x%x%x)", at + 6)
+      if point >= 0xD800 and point < 0xDC00 and pair then
+        point, at = 0x10000 + (point - 0xD800) * 0x400 + tonumber (pair, 16) - 0xDC00, at + 6
+      end
+      out[#out + 1], at = utf8.char (point), at + 6
+    else
+      out[#out + 1], at = escapes[text:sub (at + 1, at + 1)] or error ("an unknown escape", 0), at + 2
+    end
+  end
+end
+
+local value_at
+
+-- The entries between an opening bracket and its end: `keyed` for objects.
+local function entries_at (text, at, last, keyed)
+  local out = {}
+  at = text:match ("^%s*()", at)
+  if text:sub (at, at) == last then
+    return out, at + 1
+  end
+  while true do
+    local key = #out + 1
+    if keyed then
+      key, at = string_at (text, text:match ('^%s*"()', at) or error ("a name is missing", 0))
+      at = text:match ("^%s*:()", at) or error ("a colon is missing", 0)
+    end
+    out[key], at = value_at (text, at)
+    local mark, behind = text:match ("^%s*(.)()", at)
+    if mark == last then
+      return out, behind
+    elseif mark ~= "," then
+      error ("a comma is missing", 0)
+    end
+    at = behind
+  end
+end
+
+function value_at (text, at)
+  local first, start = text:match ("^%s*(.)()", at)
+  if first == "{" then
+    return entries_at (text, start, "}", true)
+  elseif first == "[" then
+    return entries_at (text, start, "]", false)
+  elseif first == '"' then
+    return string_at (text, start)
+  end
+  local word, behind = text:match ("^%s*([%w%.%+%-]+)()", at)
+  if word == "true" or word == "false" then
+    return word == "true", behind
+  elseif word == "null" then
+    return nil, behind
+  end
+  return tonumber (word) or error ("a value is missing", 0), behind
+end
+
+return function (text)
+  return (value_at (text, 1))
+end

@@ -1,0 +1,203 @@
+-- SPDX-License-Identifier: MIT
+-- The way to Athanor's bridge and back: requests and answers as small files in the spool folder, hello by OSC.
+--
+-- Every session is a client of its own, so a result finds the session that asked for it, whichever is open when it comes.
+
+local PREFIX = "/athanor/v1/"
+local ANSWER_S, LOOK_S, GREET_S = 3, 0.02, 10
+local KNOWN = math.huge
+local json, memory, here
+local link = {}
+local greeted, spools, unread = {}, {}, {} -- by session: when to say hello again, its spool folder, messages not handled yet
+
+-- The folder that holds Athanor's data: as written at the installation, as the environment says, or where the system has it.
+local function home ()
+  local named = memory.read (here .. "home.txt") or os.getenv ("ATHANOR_HOME")
+  if named and named:match ("%S") then
+    return named:match ("^%s*(.-)%s*$")
+  elseif os.getenv ("LOCALAPPDATA") then
+    return os.getenv ("LOCALAPPDATA") .. "/athanor"
+  end
+  local user = os.getenv ("HOME") or ""
+  if user:match ("^/Users/") then
+    return user .. "/Library/Application Support/athanor"
+  end
+  return (os.getenv ("XDG_DATA_HOME") or user .. "/.local/share") .. "/athanor"
+end
+
+-- What the bridge has written down about where it listens.
+local function connection ()
+  local path = home () .. "/bridge/connection.json"
+  local text = memory.read (path)
+  if not text then
+    error (("Athanor has never run here: there is no %s. Start it with: athanor up"):format (path), 0)
+  end
+  return json (text)
+end
+
+local function escaped (value)
+  return (tostring (value):gsub ("[\\\t\n]", { ["\\"] = "\\\\", ["\t"] = "\\t", ["\n"] = "\\n" }))
+end
+
+local function fields (line)
+  local out = {}
+  for field in (line:gsub ("\r?\n?$", "") .. "\t"):gmatch ("([^\t]*)\t") do
+    out[#out + 1] = field:gsub ("\\(.)", { ["\\"] = "\\", t = "\t", n = "\n" })
+  end
+  return out
+end
+
+-- Write one request into the spool folder; its id. values: what follows the id.
+local function send (verb, values)
+  local kept = memory.change (function (state)
+    state.count = state.count + 1
+    return state
+  end)
+  local id, line = ("%s-%d"):format (kept.client, kept.count), {}
+  for _, value in ipairs { PREFIX .. verb, id, table.unpack (values or {}) } do
+    line[#line + 1] = escaped (value)
+  end
+  memory.write (("%s/in/%08d.msg"):format (spools[Session:path ()], kept.count), table.concat (line, "\t") .. "\n")
+  return id
+end
+
+local function greet ()
+  local there, client = connection (), memory.state ().client
+  spools[Session:path ()] = ("%s/spool/%s"):format (there.root, client)
+  link.root = there.root
+  local to = ARDOUR.LuaOSC.Address (("osc.udp://127.0.0.1:%d"):format (there.osc_port))
+  to:send (PREFIX .. "hello", "sisiss", client, 0, "Ardour: " .. Session:name (), 1, "@via", "spool")
+end
+
+-- Messages that have come, in order, each as its fields. A message is removed when it is read.
+local function arrived ()
+  local spool, next, came = spools[Session:path ()], memory.state ().next, {}
+  while spool do
+    local path = ("%s/out/%06d.msg"):format (spool, next)
+    local text = memory.read (path)
+    if text then
+      os.remove (path)
+      came[#came + 1], next = fields (text), next + 1
+    elseif #came == 0 and next > 1 then
+      next = 1 -- a bridge that was started again may count anew
+    else
+      break
+    end
+  end
+  if #came > 0 then
+    memory.change (function (kept)
+      kept.next = next
+    end)
+  end
+  return came
+end
+
+-- Make sure that Athanor is there and knows this session. What comes meanwhile is kept for `link.receive`.
+function link.connect ()
+  if memory.state ().client == "" then
+    memory.change (function (kept)
+      local mark = tostring ({}):match ("0x%x*(%x%x%x%x)") or "0000"
+      kept.client = ("ardour-%08x%s"):format (os.time () % 0x100000000, mark)
+    end)
+  end
+  greet ()
+  local answered = false
+  for _ = 1, math.floor (ANSWER_S / LOOK_S) do
+    for _, message in ipairs (arrived ()) do
+      answered = answered or message[1] == PREFIX .. "ok" and message[3] == PREFIX .. "hello"
+      unread[#unread + 1] = message
+    end
+    if answered then
+      greeted[Session:path ()] = KNOWN
+      return
+    end
+    ARDOUR.LuaAPI.usleep (LOOK_S * 1e6)
+  end
+  error ("Athanor does not answer. Start it with: athanor up", 0)
+end
+
+-- Say hello without waiting, until it is answered; nothing in a session that never asked for anything.
+function link.wake ()
+  local path = Session:path ()
+  if os.time () >= (greeted[path] or 0) and memory.state ().client ~= "" then
+    greeted[path] = os.time () + GREET_S
+    pcall (greet)
+  end
+end
+
+-- Ask for a render of `sent` clips (of clips.write); the request's id. verb: `preset` or `render/KIND`.
+function link.submit (verb, values, sent)
+  send ("clip/clear")
+  for _, clip in ipairs (sent) do
+    send ("clip/add", { clip.file, "@start", clip.start, "@start_rate", clip.rate, "@track", clip.track:name () })
+  end
+  local id = send (verb, values)
+  memory.change (function (kept)
+    table.insert (kept.open, id)
+  end)
+  return id
+end
+
+-- Ask for the end of the newest render that has not ended; the request's id.
+function link.cancel ()
+  local open = memory.state ().open
+  if #open == 0 then
+    error ("Nothing is being rendered for this session.", 0)
+  end
+  return send ("job/cancel", { open[#open] })
+end
+
+-- Say that the results of a job are in place, and where.
+function link.placed (job, where)
+  send ("job/placed", { job, "@where", where })
+end
+
+-- What has come since the last time. done: the messages `done`, as fields; wrong: title and text of what went wrong;
+-- answered: ids of requests that were answered.
+function link.receive ()
+  local told, came = { done = {}, wrong = {}, answered = {} }, unread
+  unread = {}
+  for _, message in ipairs (arrived ()) do
+    came[#came + 1] = message
+  end
+  for _, message in ipairs (came) do
+    local what, request = message[1]:sub (#PREFIX + 1), message[2]
+    if what == "ok" or what == "error" then
+      told.answered[request] = true
+      if message[3] == PREFIX .. "hello" then
+        greeted[Session:path ()] = KNOWN
+      end
+    end
+    if what == "done" then
+      table.insert (told.done, message)
+      memory.ended (request)
+    elseif what == "error" then
+      table.insert (told.wrong, { title = "a request was refused", text = message[5] or message[4] })
+      memory.ended (request)
+    elseif what == "failed" or what == "cancelled" then
+      memory.log (("%s job %s"):format (what, message[3]))
+      if what == "failed" then
+        table.insert (told.wrong, { title = "a render failed", text = message[6] or message[4] })
+      end
+      send ("job/ack", { message[3] })
+      memory.ended (request)
+    end
+  end
+  return told
+end
+
+-- Receive until `request` is answered, at most three seconds; once, where it is nil.
+function link.await (request, receive)
+  for _ = 1, math.floor (ANSWER_S / LOOK_S) do
+    local told = receive ()
+    if not request or told.answered[request] then
+      return
+    end
+    ARDOUR.LuaAPI.usleep (LOOK_S * 1e6)
+  end
+end
+
+return function (reader, keeper, folder)
+  json, memory, here = reader, keeper, folder
+  return link
+end
