@@ -16,8 +16,8 @@ PERSONS = (b'scripts = {} scripts[2] = {} scripts[2]["f"] = "\\27Lua\\0\\13\\\n\
            b'scripts[2]["c"] = true  ')
 HOOK = b's = {} s["n"] = "My hook" s["s"] = "" s["f"] = "" '
 FILE = (f'<UIScripts><ActionScript lua="Lua 5.3">{base64.b64encode(PERSONS).decode()}</ActionScript><ActionHooks>'
-        f'<LuaCallback id="900000001" lua="Lua 5.3" name="My hook" signals="1">{base64.b64encode(HOOK).decode()}</LuaCallback>'
-        "</ActionHooks></UIScripts>")
+        '<LuaCallback id="900000001" lua="Lua 5.3" name="My hook" signals="1">'
+        f"{base64.b64encode(HOOK).decode()}</LuaCallback></ActionHooks></UIScripts>")
 ACTIONS = {"Athanor: a": 'x = "é\\n"\n', "Athanor: b": "y = 2\n"}
 HOOKS = {"Athanor: watch": "z = 3\n"}
 
