@@ -15,8 +15,8 @@ PAPERS: tuple[str, ...] = ("fusion_figures", "separation", "restoration", "editi
 # Options of some parts alone, and of which.
 ABOUT = {"pairs": ("fusion_window", "rating_sheet"), "levels": ("fusion_window",), "clips": ("learn_gap", *PAPERS[:-1]),
          "seconds": ("fusion_window", "learn_gap", *PAPERS), "fuse": ("fusion_window",),
-         "learned_fusions": ("fusion_window",), "learn": ("learn_gap", "fusion_window"), "restore": ("restoration",),
-         "edit": ("editing",), "separate": ("separation",)}
+         "learned_fusions": ("fusion_window",), "compared": ("separation",), "learn": ("learn_gap", "fusion_window"),
+         "restore": ("restoration",), "edit": ("editing",), "separate": ("separation",)}
 HEARD_IN = {"data": ("separation",), "fad": ("separation", "directions", "vary_quality", "restoration"),
             "embedding": ("separation", "editing", "edit_start", "directions", "vary_quality", "restoration")}
 # What an evaluation says itself to the jobs that it runs.
@@ -64,6 +64,8 @@ def _add_sizes(command: argparse.ArgumentParser) -> None:
                          help="levels at which each pair is fused, 3 to 20 (20)")
     command.add_argument("--clips", type=_whole(1, 500), metavar="N",
                          help="recordings to learn, restore, vary or edit, mixtures to separate (each part's own number)")
+    command.add_argument("--compared", type=_whole(0, 100), metavar="N",
+                         help="mixtures that separation's comparisons use, 0 for none (20)")
     command.add_argument("--seconds", type=_seconds, metavar="S",
                          help="length of each clip, 0.5 to 47 (3; learn_gap and separation 5, rating_sheet 4)")
     command.add_argument("--fuse", nargs="+", default=[], metavar="NAME=VALUE",
@@ -171,7 +173,7 @@ def _words(arguments: argparse.Namespace, out: Path) -> list[str]:
     words += ["--parts", *arguments.parts] if arguments.parts else []
     for option in ABOUT:
         value = getattr(arguments, option)
-        if value:
+        if value not in (None, []):  # 0 is a number that somebody said
             words += [f"--{option.replace('_', '-')}", *(value if isinstance(value, list) else [str(value)])]
     return words
 

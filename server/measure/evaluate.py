@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--again", action="store_true")
-    for size in ("pairs", "levels", "clips", "learned-fusions"):
+    for size in ("pairs", "levels", "clips", "compared", "learned-fusions"):
         parser.add_argument(f"--{size}", type=int)
     parser.add_argument("--seconds", type=float)
     for kind in KINDS:
@@ -143,7 +143,7 @@ def _arguments(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
     said = vars(given) | {kind: dict(pair.split("=", 1) for pair in getattr(given, kind)) for kind in KINDS}
     arguments = {}
     for name, part in PARTS.items():
-        if changed := {place: said[size] for size, place in part.sizes.items() if said[size]}:
+        if changed := {place: said[size] for size, place in part.sizes.items() if said[size] not in (None, {})}:
             plan = part.quick["plan"] if given.quick else part.module.Plan()
             # Options said are added to those that a hurry has, which would else take its full number of steps.
             merged = {place: {**getattr(plan, place), **value} if isinstance(value, dict) else value

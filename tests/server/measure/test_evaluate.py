@@ -99,6 +99,8 @@ def arguments(*words: str) -> dict:
 def test_options_of_fuse_reach_the_fusion_window():
     plan = arguments("--fuse", "reference=none", "--learned-fusions", "2")["fusion_window"]["plan"]
     assert (plan.options, plan.learned, plan.pairs) == ({"reference": "none"}, 2, 20)
+    plan = arguments("--clips", "45", "--compared", "0")["separation"]["plan"]
+    assert (plan.mixtures, plan.compared) == (45, 0), "0 is a number like others"
     assert arguments() == {}
 
 
