@@ -26,12 +26,16 @@ _log = logging.getLogger("athanor.bridge")
 
 @dataclass(frozen=True)
 class BridgeSettings:
-    """Where the bridge listens, and the import root. until_stdin_ends: stop when the parent process is gone."""
+    """Where the bridge listens, and the import root.
+
+    http_port: as for `Transports`. until_stdin_ends: stop when the parent process is gone.
+    """
 
     host: str
     port: int
     root: Path
     until_stdin_ends: bool = False
+    http_port: int | None = None
 
 
 async def serve(settings: BridgeSettings) -> None:
@@ -46,10 +50,9 @@ async def serve(settings: BridgeSettings) -> None:
     lock = _lock(bridge_folder() / "lock.db")
     journal = Journal(journal_path())
     clear_old(work_folder())
-    transports = Transports(settings.host, settings.port)
+    transports = Transports(settings.root, home_folder(), settings.host, settings.port, settings.http_port)
     connect = connector(_log.warning)
-    await transports.start(journal, lambda on_progress: Session(journal, connect, work_folder(), on_progress),
-                           settings.root, home_folder())
+    await transports.start(journal, lambda on_progress: Session(journal, connect, work_folder(), on_progress))
     # The one line of a bridge's stdout: who started it reads the port from it.
     print(f"OSC on {settings.host}:{transports.port}, files in {settings.root.resolve()}", flush=True)
     try:

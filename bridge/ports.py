@@ -36,15 +36,15 @@ def bind_udp(host: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     # A burst from a patch must fit: UDP drops what does not.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-    return _bound(sock, host, port, "UDP")
+    return _bound(sock, host, port, "UDP", "--port")
 
 
-def bind_tcp(host: str, port: int) -> socket.socket:
-    """A TCP socket; StorageError if the port cannot be had."""
+def bind_tcp(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A listening TCP socket; StorageError, naming the option that chooses another, if the port cannot be had."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if sys.platform != "win32":  # there it would share the port with a stranger; elsewhere it allows a quick restart
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock = _bound(sock, host, port, "TCP")
+    sock = _bound(sock, host, port, "TCP", option)
     sock.listen(128)
     return sock
 
@@ -59,7 +59,7 @@ def bind_first(host: str, ports: Iterable[int]) -> socket.socket:
     return bind_tcp(host, 0)
 
 
-def _bound(sock: socket.socket, host: str, port: int, protocol: str) -> socket.socket:
+def _bound(sock: socket.socket, host: str, port: int, protocol: str, option: str) -> socket.socket:
     try:
         sock.setblocking(False)
         sock.bind((host, port))
@@ -67,6 +67,6 @@ def _bound(sock: socket.socket, host: str, port: int, protocol: str) -> socket.s
         sock.close()
         reason = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror
         raise StorageError(f"{protocol} port {port} of {host} cannot be used: {reason}. Most likely another bridge runs "
-                           "already; stop it, or choose another port with --port.", code="port_in_use",
+                           f"already; stop it, or choose another port with {option}.", code="port_in_use",
                            retryable=False) from error
     return sock

@@ -129,12 +129,12 @@ async def lonely_bridge(tmp_path: Path, root: Path) -> AsyncIterator[Transports]
         raise ServerUnreachable("no server in this test.", code="not_here")
 
     journal = Journal(tmp_path / "journal.db")
-    bridge = Transports("127.0.0.1", 0)
+    bridge = Transports(root, tmp_path / "home", http_port=0)
 
     def make_session(on_progress):
         return Session(journal, no_server, tmp_path / "work", on_progress)
 
-    await bridge.start(journal, make_session, root, tmp_path / "home")
+    await bridge.start(journal, make_session)
     yield bridge
     await bridge.close()
     journal.close()
