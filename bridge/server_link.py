@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 _LOOK_S = 3.0
 
 
+def is_paired() -> bool:
+    """Whether this machine renders on another one's server."""
+    from server.pairing import kept
+
+    return kept(home_folder()) is not None
+
+
 async def is_running() -> bool:
     """Whether a server answers."""
     from server.client import AsyncClient
@@ -32,7 +39,7 @@ def connector(say: Callable[[str], None]) -> Callable[[], Awaitable[AsyncClient]
     async def connect() -> AsyncClient:
         from server.client import AsyncClient
 
-        if not await is_running():
+        if not is_paired() and not await is_running():
             say("no server is running; starting one. It stays warm: `athanor stop` ends it.")
         return await AsyncClient.connect(home_folder(), start=True)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bridge.home import home_folder
 from bridge.placement import make_folder
-from bridge.server_link import is_running
+from bridge.server_link import is_paired, is_running
 from server.errors import AthanorError
 
 _FIRST_WAIT_S, _LAST_WAIT_S, _STABLE_S = 0.5, 30.0, 60.0
@@ -49,8 +49,11 @@ async def supervise(bridge_arguments: list[str], say: Say, ready: Say) -> None:
     """
     home = ["--home", str(home_folder())]
     bridge = [sys.executable, "-m", "bridge", "bridge", *home, *bridge_arguments, "--until-stdin-ends"]
-    keepers = [asyncio.create_task(_keep_server([sys.executable, "-m", "server", *home], say)),
-               asyncio.create_task(_keep(Child("bridge", bridge), say, ready))]
+    keepers = [asyncio.create_task(_keep(Child("bridge", bridge), say, ready))]
+    if is_paired():
+        say("rendering on the server that this machine is paired with; `athanor pair` says which.")
+    else:
+        keepers.append(asyncio.create_task(_keep_server([sys.executable, "-m", "server", *home], say)))
     loop, me = asyncio.get_running_loop(), asyncio.current_task()
     assert me is not None
     if sys.platform != "win32":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from server.errors import AthanorError, InvalidOption
 from server.frontend import Frontend, open_store
+from server.lan import ANY_ADDRESS, LOOPBACK
 from server.reconcile import check
 from server.settings import Settings, default_home, with_overrides
 
@@ -18,7 +19,8 @@ def parse_arguments(arguments: list[str] | None = None) -> tuple[Settings, bool]
     """Settings from the command line, and whether only a check is asked for; raises InvalidOption."""
     parser = argparse.ArgumentParser(prog="python -m server", description="The render server.")
     parser.add_argument("--home", type=Path, default=None, help="data folder (else ATHANOR_HOME, else the platform's)")
-    parser.add_argument("--bind", default="127.0.0.1", help="address to listen on; 127.0.0.1 is this machine alone")
+    parser.add_argument("--bind", default=None, help="address to listen on (127.0.0.1: this machine alone)")
+    parser.add_argument("--lan", action="store_true", help="let paired machines in, and print a code to pair one more")
     parser.add_argument("--port", type=int, default=0, help="port for requests; 0 takes any free one")
     parser.add_argument("--debug-jobs", action="store_true", help="take debug jobs (for tests)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
@@ -28,7 +30,8 @@ def parse_arguments(arguments: list[str] | None = None) -> tuple[Settings, bool]
     if not 0 <= given.port <= 65535:
         raise InvalidOption(f"port {given.port} does not exist; 1 to 65535 do, 0 takes any free one.")
     home = (given.home or default_home()).expanduser().absolute()
-    return with_overrides(Settings(home, given.bind, given.port, given.debug_jobs), overrides), given.check
+    bind = given.bind or (ANY_ADDRESS if given.lan else LOOPBACK)
+    return with_overrides(Settings(home, bind, given.port, given.debug_jobs, given.lan), overrides), given.check
 
 
 async def _serve(settings: Settings) -> None:

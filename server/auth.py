@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
-import secrets
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,9 +19,11 @@ from zmq.auth.asyncio import AsyncioAuthenticator
 
 from server.errors import InvalidOption, ServerUnreachable
 from server.telemetry import Counters
+from server.whole_file import write_private
 
 CLIENTS = "athanor-clients"
 WORKERS = "athanor-workers"
+PAIRING = "athanor-pairing"
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,7 @@ class Connection:
 
     def write(self, path: Path) -> None:
         """Write the connection file, readable for its owner alone, whole or not at all."""
-        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
+        write_private(path, json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> Connection:
@@ -79,8 +74,10 @@ class Connection:
 class Doorkeeper:
     """Answers ZAP: which public keys may use which domain. Lives in one context beside its sockets."""
 
-    def __init__(self, context: zmq.asyncio.Context, counters: Counters) -> None:
-        self._allowed: dict[str, set[str]] = {CLIENTS: set(), WORKERS: set()}
+    def __init__(self, context: zmq.asyncio.Context, counters: Counters, machines: Container[str] = ()) -> None:
+        """`machines`: keys of other machines' clients, asked anew each time."""
+        self._allowed: dict[str, set[str]] = {CLIENTS: set(), WORKERS: set(), PAIRING: set()}
+        self._machines = machines
         self._authenticator = AsyncioAuthenticator(context)
         self._counters = counters
 
@@ -104,10 +101,14 @@ class Doorkeeper:
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Asked by the authenticator."""
-        known = key.decode("ascii", "replace") in self._allowed.get(domain, set())
+        known = self.knows(domain, key.decode("ascii", "replace"))
         if not known:
             self._counters.add("keys_refused")
         return known
+
+    def knows(self, domain: str, public: str) -> bool:
+        """Whether the holder of a key may use a domain now; a connection that stands does not prove it."""
+        return public in self._allowed.get(domain, ()) or (domain == CLIENTS and public in self._machines)
 
 
 def guard(socket: zmq.Socket, keys: KeyPair, domain: str) -> None:
@@ -132,33 +133,15 @@ def keep_alive(socket: zmq.Socket) -> None:
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 6000)
 
 
-def read_allowed_keys(path: Path) -> set[str]:
-    """Public keys, one Z85 text of 40 characters a line; `#` begins a comment. No file, no keys.
-
-    Raises:
-        InvalidOption: a line that is no key.
-    """
-    if not path.exists():
-        return set()
-    keys = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        key = line.split(" #")[0].strip()
-        if not key or key.startswith("# "):
-            continue
-        if len(key) != 40:
-            raise InvalidOption(f"{path}, line {number}: a public key has 40 characters, this has {len(key)}.")
-        keys.add(key)
-    return keys
-
-
-def check_bind(address: str, allowed: set[str], allowed_path: Path) -> None:
-    """InvalidOption unless `address` is loopback or there is a list of keys that may come from the network."""
+def check_bind(address: str, has_keys: bool, allowed_path: Path) -> bool:
+    """Whether `address` is open to the network; InvalidOption if it is and no key may come from there."""
     try:
         is_loopback = ipaddress.ip_address(address).is_loopback
     except ValueError:
         raise InvalidOption(f"bind={address!r} is not an IP address; 127.0.0.1 is this machine alone.") from None
     if not zmq.has("curve"):
         raise InvalidOption("this build of ZeroMQ has no CURVE, so no connection can be protected. Install pyzmq's wheel.")
-    if not is_loopback and not allowed:
+    if not is_loopback and not has_keys:
         raise InvalidOption(f"bind={address} opens the server to the network, but {allowed_path} lists no client key. "
-                            "Put one public key a line there, or bind 127.0.0.1.")
+                            "Pair a machine with --lan, or bind 127.0.0.1.")
+    return not is_loopback

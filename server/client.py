@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from server import protocol, transfer
 from server.client_link import News, ServerLink, running_instance
-from server.errors import ServerUnreachable
+from server.errors import RequestRefused, ServerUnreachable
 from server.jobs import State
 from server.protocol import JobRequest, JobStatus
 from server.settings import Paths, default_home
@@ -39,17 +39,17 @@ class AsyncClient:
         """A client that has been greeted by the server of `home` (else ATHANOR_HOME, else the platform's folder).
 
         Args:
-            start: start a server, detached, if none is running.
+            start: start a server, detached, if none is running and this machine is paired with none.
             patience_s: how long, later on, a silent or restarting server is waited for, seconds.
 
         Raises:
             ServerUnreachable: none is running, it does not answer, or (with `start`) it could not start.
         """
-        if start:
+        paths = Paths(home or default_home())
+        if start and not paths.paired.exists():
             from server.launch import ensure_server
 
             await asyncio.to_thread(ensure_server, home)
-        paths = Paths(home or default_home())
         client = cls(paths, ServerLink(paths, patience_s))
         try:
             client._link.open()
@@ -131,7 +131,13 @@ class AsyncClient:
         await self._link.ask("server.drain", protocol.Plain())
 
     async def shutdown(self, *, wait_s: float = 60.0) -> None:
-        """Stop the server and wait until it has gone. ServerUnreachable if it is still there after `wait_s`."""
+        """Stop the server and wait until it has gone. ServerUnreachable if it is still there after `wait_s`.
+
+        RequestRefused if it is another machine's.
+        """
+        if self._paths.paired.exists():
+            raise RequestRefused("the server that this machine is paired with is stopped on its own machine.",
+                                 code="not_yours", retryable=False)
         await self._link.ask("server.stop", protocol.Plain())
         instance, deadline = self._link.instance, time.monotonic() + wait_s
         while running_instance(self._paths.connection) == instance:

@@ -62,11 +62,14 @@ class ServerLink:
         self._listeners: dict[str, list[News]] = {}
 
     def open(self) -> None:
-        """Connect to the server of the connection file.
+        """Connect to the server that this machine is paired with, else to the one of the connection file.
 
         Raises:
             ServerUnreachable: there is no such file, or the server that wrote it is gone.
         """
+        if self._paths.paired.exists():
+            self._use(Connection.read(self._paths.paired))
+            return
         connection = Connection.read(self._paths.connection)
         if not is_held(self._paths.lock):
             raise ServerUnreachable(f"the server (process {connection.pid}) has died; {self._paths.log} may say why. "
@@ -115,12 +118,25 @@ class ServerLink:
             now = time.monotonic()
             if self._sockets is not None and (self._sockets is not sent_to or now - sent > _RESEND_S):
                 sent, sent_to = now, self._sockets
-                await self._sockets.requests.send_multipart(frames, copy=False)
+                await self._send(frames)
             await asyncio.wait({future}, timeout=_LOOK_S)
             if not future.done() and now - begun > patience_s:
-                raise ServerUnreachable(f"the server has been silent for {patience_s:g} s. Look at {self._paths.log}, or "
-                                        "restart it with `athanor stop` and `athanor serve`.")
+                raise ServerUnreachable(f"the server has been silent for {patience_s:g} s. {self._advice()}")
         return future.result()
+
+    async def _send(self, frames: list[bytes]) -> None:
+        assert self._sockets is not None
+        try:
+            await self._sockets.requests.send_multipart(frames, flags=zmq.DONTWAIT, copy=False)
+        except zmq.Again:  # the server has turned this connection away: it leads nowhere, and another one may not
+            self._use(self._sockets.connection)
+
+    def _advice(self) -> str:
+        if not self._paths.paired.exists():
+            return f"Look at {self._paths.log}, or restart it with `athanor stop` and `athanor serve`."
+        endpoint = Connection.read(self._paths.paired).requests
+        return (f"It is the one that this machine is paired with, at {endpoint}: see there that `athanor serve --lan` runs "
+                "and has not revoked this machine. `athanor pair --forget` goes back to a server on this machine.")
 
     def listen(self, job_id: str) -> News:
         """A queue of what is published about a job; None in it means: ask. Close it with `unlisten`."""
@@ -141,6 +157,8 @@ class ServerLink:
 
     def follow(self) -> None:
         """If another run of the server has written its connection file, go there."""
+        if self._paths.paired.exists():
+            return  # its keys and ports stay, and ZeroMQ finds it again by itself
         with contextlib.suppress(ServerUnreachable):
             connection = Connection.read(self._paths.connection)
             if connection.instance != self.instance:

@@ -18,15 +18,17 @@ from typing import Any
 import zmq
 import zmq.asyncio
 
-from server import protocol
+from server import pairing, protocol
 from server.admission import Admission
-from server.auth import CLIENTS, Connection, Doorkeeper, KeyPair, check_bind, guard, keep_alive, read_allowed_keys
+from server.allowed_keys import AllowedKeys
+from server.auth import CLIENTS, Connection, Doorkeeper, KeyPair, check_bind, guard, keep_alive
 from server.blobs import BlobStore
 from server.database import Database
 from server.errors import AthanorError, JobFailed, RequestRefused, StorageError
 from server.events import Events
 from server.executors.local import LocalExecutor
 from server.handlers import Handlers
+from server.lan import ANY_ADDRESS, LOOPBACK, Lan, remembered
 from server.ledger import Ledger
 from server.lock import FolderLock
 from server.palette import Palette
@@ -91,9 +93,10 @@ class Frontend:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._allowed = read_allowed_keys(settings.paths.allowed_keys)
-        check_bind(settings.bind, self._allowed, settings.paths.allowed_keys)
+        self._machines = AllowedKeys(settings.paths.allowed_keys)
+        is_open = check_bind(settings.bind, settings.lan or bool(self._machines.names()), settings.paths.allowed_keys)
         self._store, put_right = open_store(settings)
+        self._lan = remembered(settings.paths.lan, settings.port) if is_open else None
         self._log = open_log(server_pid=os.getpid())
         self._log.info("store opened", home=str(settings.home), **put_right)
         self._counters = Counters()
@@ -107,8 +110,8 @@ class Frontend:
 
     def _open_sockets(self) -> None:
         self._context = zmq.asyncio.Context()
-        self._doorkeeper = Doorkeeper(self._context, self._counters)
-        self._keys = KeyPair.new()
+        self._doorkeeper = Doorkeeper(self._context, self._counters, self._machines)
+        self._keys = self._lan.keys if self._lan else KeyPair.new()
         self._requests = self._socket(zmq.ROUTER)
         self._requests.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._requests.setsockopt(zmq.MAXMSGSIZE, protocol.MAX_FRAME_BYTES)
@@ -117,8 +120,8 @@ class Frontend:
         self._events_socket = self._socket(zmq.XPUB)
         self._events_socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         self._events_socket.setsockopt(zmq.XPUB_WELCOME_MSG, protocol.WELCOME)
-        self._requests_endpoint = self._bind(self._requests, self._settings.port)
-        self._events_endpoint = self._bind(self._events_socket, 0)
+        self._requests_endpoint = self._bind(self._requests, self._lan.port if self._lan else self._settings.port)
+        self._events_endpoint = self._bind(self._events_socket, self._lan.events_port if self._lan else 0)
 
     def _socket(self, kind: int) -> zmq.asyncio.Socket:
         socket = self._context.socket(kind)
@@ -140,7 +143,7 @@ class Frontend:
                                      retryable=False) from None
             raise RequestRefused(f"cannot listen on {self._settings.bind}:{port} ({error.strerror}).", code="port_in_use",
                                  retryable=False) from None
-        return socket.last_endpoint.decode()
+        return socket.last_endpoint.decode().replace(ANY_ADDRESS, LOOPBACK)  # what programs on this machine connect to
 
     def _assemble(self) -> None:
         settings, store, counters = self._settings, self._store, self._counters
@@ -176,13 +179,18 @@ class Frontend:
             await self._shut_down(scheduling, serving)
 
     def _services(self) -> dict[str, Coroutine[Any, Any, None]]:
-        return {"requests": self._receive(), "subscribers": self._events.serve_subscribers(),
-                "pulse": self._events.pulse(), "housekeeping": self._keep_house()}
+        services = {"requests": self._receive(), "subscribers": self._events.serve_subscribers(),
+                    "pulse": self._events.pulse(), "housekeeping": self._keep_house()}
+        return services | ({"pairing": self._invite(self._lan)} if self._lan and self._settings.lan else {})
+
+    async def _invite(self, lan: Lan) -> None:
+        """Let one more machine in, then rest until the end."""
+        await pairing.invite(self._context, self._doorkeeper, self._machines, lan, self._settings.bind)
+        await asyncio.Event().wait()
 
     def _admit_clients(self) -> None:
         own = KeyPair.new()
-        for key in (own.public, *self._allowed):
-            self._doorkeeper.allow(CLIENTS, key)
+        self._doorkeeper.allow(CLIENTS, own.public)
         self._doorkeeper.start()
         self._connection = Connection(self._instance, os.getpid(), self._requests_endpoint, self._events_endpoint,
                                       self._keys.public, own.public, own.secret)
@@ -214,7 +222,13 @@ class Frontend:
 
     async def _receive(self) -> None:
         while True:
-            peer, *frames = await self._requests.recv_multipart()
+            received = await self._requests.recv_multipart(copy=False)
+            peer, *frames = (frame.bytes for frame in received)
+            if self._lan and not self._doorkeeper.knows(CLIENTS, received[-1].get("User-Id")):  # revoked since it came in
+                self._counters.add("keys_refused")
+                await self._refuse(peer, frames, RequestRefused("this machine is not paired with the server any more.",
+                                                                code="not_paired", retryable=False))
+                continue
             if self._in_flight[peer] >= self._settings.in_flight_per_peer:
                 self._counters.add("refused_busy_peer")
                 await self._refuse(peer, frames, RequestRefused("too many requests at once from one connection."))
@@ -296,3 +310,4 @@ class Frontend:
         self._settings.paths.connection.unlink(missing_ok=True)
         self._store.close()
         self._log.info("server ended")
+

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where Athanor keeps its things, and the limits that the server runs with. No torch.
 
-    <home>/server/     ledger.db  blobs/  connection.json  lock  log  allowed_keys  pins.json
+    <home>/server/     ledger.db  blobs/  connection.json  lock  log  allowed_keys  lan.json  pins.json
+    <home>/paired.json the server of another machine, where this one is paired with it
     <home>/palette/    <name>.safetensors
     <home>/models.toml backbones beside the known ones, see `server.models.catalogue`
 """
@@ -62,6 +63,14 @@ class Paths:
         return self.server / "allowed_keys"
 
     @property
+    def lan(self) -> Path:
+        return self.server / "lan.json"
+
+    @property
+    def paired(self) -> Path:
+        return self.home / "paired.json"
+
+    @property
     def pins(self) -> Path:
         return self.server / "pins.json"
 
@@ -81,6 +90,7 @@ class Settings:
     bind: str = "127.0.0.1"
     port: int = 0  # 0: any free one
     debug_jobs: bool = False
+    lan: bool = False  # let other machines in, by key, and print a code to pair one more
 
     queued_limit: int = 256
     queued_limit_per_origin: int = 32

@@ -17,6 +17,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     up = add_command(commands, "up", "services:up", "Run server and bridge, until Ctrl-C: the everyday command.")
     _add_bridge_options(up)
     serve = add_command(commands, "serve", "services:serve", "Run the server alone, until Ctrl-C.")
+    serve.add_argument("--lan", action="store_true", help="let paired machines in, and print a code to pair one more")
+    serve.add_argument("--port", type=int, default=0, metavar="N", help="first of the three ports of --lan (9103)")
     serve.add_argument("--debug-jobs", action="store_true", help="take debug jobs (for tests)")
     bridge = add_command(commands, "bridge", "services:bridge", "Run the OSC bridge alone, until Ctrl-C.")
     _add_bridge_options(bridge)
@@ -57,13 +59,16 @@ def _bridge_arguments(arguments: argparse.Namespace) -> list[str]:
 
 def serve(arguments: argparse.Namespace) -> int:
     """The server in this process."""
+    import signal
     import subprocess
     import sys
 
     from bridge.home import home_folder
 
-    debug = ["--debug-jobs"] if arguments.debug_jobs else []
-    process = subprocess.Popen([sys.executable, "-m", "server", "--home", str(home_folder()), *debug])
+    given = [*(["--lan"] if arguments.lan else []), *(["--debug-jobs"] if arguments.debug_jobs else [])]
+    process = subprocess.Popen([sys.executable, "-m", "server", "--home", str(home_folder()), "--port", str(arguments.port),
+                                *given])
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # otherwise the server would live on without us
     while True:
         try:
             return 1 if process.wait() else 0

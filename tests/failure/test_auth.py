@@ -7,14 +7,17 @@ import secrets
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import zmq
 import zmq.asyncio
 from harness import ROOT, Server
 
-from server import protocol
+from server import pairing, protocol
 from server.auth import CLIENTS, Connection, Doorkeeper, KeyPair, guard, present
+from server.client import AsyncClient
+from server.errors import RequestRefused
 from server.telemetry import Counters
 
 ANSWER_MS = 5000  # for what must arrive
@@ -110,6 +113,32 @@ async def test_a_listed_key_of_another_machine_gets_in(serve, context) -> None:
     await server.start()
     connection = Connection.read(server.paths.connection)
     assert await is_answered(context, connection.requests, keys, connection.server_key, ANSWER_MS)
+
+
+async def test_a_machine_that_is_revoked_is_out_at_once_though_its_connection_stands(serve, tmp_path) -> None:
+    keys = KeyPair.new()
+    server: Server = await serve()
+    await server.stop()
+    pairing.machines(server.home).add("laptop", keys.public)
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as free:
+        port = free.bind_to_random_port("tcp://127.0.0.1", max_port=60000)
+    await server.start("--lan", "--port", str(port))
+    own = Connection.read(server.paths.connection)
+    assert own.requests == f"tcp://127.0.0.1:{port}"
+    pairing.keep(tmp_path / "laptop", replace(own, client_public=keys.public, client_secret=keys.secret))
+
+    async with await AsyncClient.connect(tmp_path / "laptop", start=True) as client:
+        assert await client.jobs() == []
+        with pytest.raises(RequestRefused, match="on its own machine"):
+            await client.shutdown()
+        pairing.machines(server.home).remove("laptop")
+        with pytest.raises(RequestRefused, match="not paired with the server any more"):
+            await client.jobs()
+    assert await (await server.client()).jobs() == []
+    await server.stop()
+    await server.start("--lan")
+    assert Connection.read(server.paths.connection).requests == own.requests
+    assert Connection.read(server.paths.connection).server_key == own.server_key
 
 
 @pytest.mark.parametrize(("arguments", "text"), [
