@@ -15,6 +15,7 @@ from bridge.arguments import Call, as_text
 from bridge.asking import ask_of
 from bridge.clients import Clients
 from bridge.clip_desk import ClipDesk
+from bridge.fair import FairSlots
 from bridge.folders import allowed
 from bridge.imports import RESULTS_FOLDER
 from bridge.intake import Asker, prepare
@@ -58,7 +59,7 @@ class Desk(ClipDesk):
         self._session = make_session(self._on_progress)
         self._latest: dict[str, Progress] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._at_once = asyncio.Semaphore(_JOBS_AT_ONCE)
+        self._slots = FairSlots(_JOBS_AT_ONCE)
 
     def resume(self) -> int:
         """Go on with what a former bridge left unfinished or unacknowledged; how many it left unfinished."""
@@ -184,7 +185,7 @@ class Desk(ClipDesk):
         return [entry.job_id, entry.request.request_id, entry.request.kind, entry.stage.value, *now]
 
     async def _run(self, job_id: str) -> None:
-        async with self._at_once:
+        async with self._slots.slot(self._journal.entry(job_id).request.client):
             entry = await self._session.run(job_id)
         self._latest.pop(job_id, None)
         self._announcer.end(entry)
