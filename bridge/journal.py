@@ -270,6 +270,10 @@ class Journal:
         rows = self._connection.execute("SELECT * FROM client")
         return {row["name"]: (row["transport"], row["address"], row["wake"]) for row in rows}
 
+    def seen(self) -> dict[str, float]:
+        """When each known client last said hello: name -> Unix seconds."""
+        return {row["name"]: row["seen"] for row in self._connection.execute("SELECT name, seen FROM client")}
+
     def close(self) -> None:
         self._connection.close()
 

@@ -53,7 +53,7 @@ def list_jobs(arguments: argparse.Namespace) -> int:
     for job in jobs:
         output.event("job", **job.model_dump(mode="json"))
     output.table(["JOB", "KIND", "STATE", "PHASE", "FROM", "AGE"],
-                 [[job.job_id[:12], job.kind, str(job.state), _phase(job), job.origin, _age(job.created)] for job in jobs])
+                 [[job.job_id[:12], job.kind, str(job.state), _phase(job), job.origin, age(job.created)] for job in jobs])
     return 0
 
 
@@ -106,6 +106,7 @@ def _phase(job: JobStatus) -> str:
     return f"{job.phase} {job.step}/{job.n_steps}" if job.n_steps else job.phase
 
 
-def _age(created: float) -> str:
+def age(created: float) -> str:
+    """How long ago that was (Unix seconds), in a word."""
     minutes = int(time.time() - created) // 60
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} d"
