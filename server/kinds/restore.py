@@ -41,7 +41,8 @@ class RestoreOptions(ModelOptions):
         "came; not for inpaint and phase_retrieval."
     )
     prompt: Prompt = Field("", description="What the clip is, in words; without it the measurement alone leads.")
-    guidance: Weight = Field(None, description="How strongly the prompt leads, 0 to 30. Unset: what suits the model.")
+    guidance: Weight = Field(None, description="How strongly the prompt leads, 0 to 30. Unset: what suits the model; "
+                             "separate from the clip's own noise: 1.")
     algorithm: Literal["irs", "dps", "dsg"] = Field(
         "irs", description="How the measurement guides: irs corrects the model's estimate (DiffMusic), dps the coming "
         "state through the network (Chung et al.), dsg turns the noise toward it (Yang et al.)."
@@ -53,7 +54,8 @@ class RestoreOptions(ModelOptions):
         "noise, up to 1); unset, what suits the task."
     )
     begin: Literal["clip", "noise"] = Field(
-        "clip", description="clip starts from the clip's own noised latents, noise from noise alone, as the paper does."
+        "clip", description="clip starts from the clip's own noised latents (separate: from the noise that they come "
+        "from), noise from noise alone, as the paper does."
     )
     steps: int = Field(30, ge=2, le=1000, description="Steps from noise to sound, 2 to 1000; from the clip, fewer are run.")
     schedule: Literal["even", "model"] = Field(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class Damage:
         classical: makes what the baseline makes, as many clips.
         clips, options, files: of the job `restore`, beside the task; files are arrays, by role.
         excerpt: [start, stop) in samples that waveforms are compared in; None is all.
+        unpaired: where `classical` is told which of its stems is which, these in every order: by itself it can only guess.
     """
 
     real: Sequence[Clip]
@@ -61,6 +63,7 @@ class Damage:
     options: Mapping[str, Any]
     files: Mapping[str, np.ndarray] = field(default_factory=dict)
     excerpt: tuple[int, int] | None = None
+    unpaired: Callable[[], Sequence[Sequence[Clip]]] = tuple
 
 
 def gap(seconds: float) -> Callable[[Sequence[Sample], int], Damage]:
@@ -131,12 +134,15 @@ def summed(samples: Sequence[Sample], number: int) -> Damage:
     mixture = mixed({"one": one.clip.samples, "other": other.clip.samples}, one.clip.sample_rate, one.words)
     real = list(mixture.stems.values())
 
+    def found() -> Sequence[Clip]:
+        return nmf.separate(mixture.clip, len(real), seed=number)
+
     def classical() -> Sequence[Clip]:
-        found = nmf.separate(mixture.clip, len(real), seed=number)
-        return [found[k] for k in nmf.paired([clip.samples for clip in found], [clip.samples for clip in real])]
+        stems = found()
+        return [stems[k] for k in nmf.paired([clip.samples for clip in stems], [clip.samples for clip in real])]
 
     return Damage(real, [mixture.clip] * len(real), classical, {"clip": mixture.clip},
-                  {"stem": [one.words, other.words]})
+                  {"stem": [one.words, other.words]}, unpaired=lambda: list(permutations(found())))
 
 
 def noisy(samples: Sequence[Sample], number: int) -> Damage:

@@ -31,9 +31,12 @@ from server.measure.log_mel_distance import log_mel_distance
 from server.measure.lsd import lsd
 from server.measure.prompts import prompt_of
 from server.measure.si_sdr import si_sdr_db
+from server.methods.context import Output
 
 LSD_RATE = 16000
 NOTHING, CLASSIC = "nothing", "classical"
+UNPAIRED, SEPARATE = "the same, stems in any order", "the job separate"
+"""Rows of a mixture alone: what its classic is worth without being told which stem is which, and the kind made for it."""
 BY_WAVEFORM = ("dereverb, known room", "separate", "denoise", "declip")
 """Trials that are judged by SI-SDR: what is missing is determined by what is there. The others by log-mel distance."""
 _LEAST_LEVEL_DB = -30.0
@@ -157,6 +160,13 @@ def _made(bench: Bench, plan: Plan, task: str, damage: Damage) -> Iterator[tuple
         except InvalidInput:  # a clip that tells no room, say: a composer is left with the clip as it came
             refused = True
         yield name, Made(damage, clips, time.process_time() - started, refused)
+    for clips in damage.unpaired():
+        yield UNPAIRED, Made(damage, clips, 0.0)
+    if task == "separate":
+        started = time.process_time()
+        steps = {"steps": plan.restore["steps"]} if "steps" in plan.restore else {}
+        outputs = bench.studio("separate", {"mixture": damage.clips["clip"]}, seed=bench.seed, **damage.options, **steps)
+        yield SEPARATE, Made(damage, _sounds(outputs), time.process_time() - started)
 
 
 def _restored(bench: Bench, damage: Damage, options: Mapping[str, Any]) -> Sequence[Clip]:
@@ -166,6 +176,10 @@ def _restored(bench: Bench, damage: Damage, options: Mapping[str, Any]) -> Seque
             files[role] = Path(folder) / f"{role}.npy"
             np.save(files[role], array)
         outputs = bench.studio("restore", damage.clips, files=files, seed=bench.seed, **options)
+    return _sounds(outputs)
+
+
+def _sounds(outputs: Sequence[Output]) -> list[Clip]:
     return [output.clip for output in outputs if output.role in ("restored", "stem") and output.clip is not None]
 
 
@@ -232,7 +246,7 @@ def lines(figures: dict) -> list[str]:
 NOTES = (
     "LSD: log10 of magnitudes at 16 kHz, as the paper's. Frechet: only in VGGish it is the paper's FAD. Log-mel and "
     "SI-SDR of an inpainted clip: of the gap alone (log-mel with up to 0.1 s on both sides). A clip that `restore` refuses "
-    "counts as it came.",
+    "counts as it came. Of a mixture also NMF's stems as they come, the mean over both orders, and the job `separate`.",
     "",
     f"Published: {diffmusic.ABOUT}",
 )

@@ -21,7 +21,9 @@ from server.methods.fitting import Fitted, fit, unfit
 from server.methods.known import Known, gap_frames, known, roughly_mended
 from server.methods.measurement import Measurement, measurement
 from server.models.base import Backbone
+from server.sampling.ddim_invert import ddim_invert
 from server.sampling.guide import guided
+from server.sampling.levels import Levels
 from server.sampling.noise import KeyedNoise
 from server.sampling.posterior import Dps, Dsg, Guide, Held, Irs, Pull, steer
 from server.sampling.solve import Denoise, State
@@ -32,12 +34,14 @@ class Recipe:
     """What suits a task.
 
     rate, radius: of the pull (`server.sampling.posterior.Pull`); start_db: the SNR that the clip's own latents, roughly
-    mended, are noised to at the start, None for noise alone.
+    mended, are noised to at the start, None for noise alone; inverted: the noise is then the one that the clip's latents
+    seem to come from (`server.sampling.ddim_invert`), for every source the same.
     """
 
     rate: float
     radius: float
     start_db: float | None
+    inverted: bool = False
 
 
 RECIPES = {
@@ -45,7 +49,10 @@ RECIPES = {
     "super_resolution": Recipe(1.0, 0.2, -6.0),
     "dereverb": Recipe(1.0, 0.2, -3.0),
     "phase_retrieval": Recipe(1.0, 0.2, 0.0),
-    "separate": Recipe(1.0, 0.2, -6.0),
+    # From noise of their own two sources share the mixture out by chance; from its own, words alone tell them apart. With
+    # the embedded model on 6 mixtures of recordings that no figure uses, masked stems gain 2.7 dB so, 1.8 dB without the
+    # measurement's pull (which is `separate`), 0.5 dB from noised latents under guidance.
+    "separate": Recipe(1.0, 0.2, None, inverted=True),
     "denoise": Recipe(1.0, 0.2, -3.0),
     "declip": Recipe(1.0, 0.2, 0.0),
 }
@@ -74,8 +81,9 @@ class Repair:
     def recipe(self) -> Recipe:
         """The task's, with what the options say."""
         usual, options = RECIPES[self.options.task], self.options
-        start_db = usual.start_db if options.begin == "clip" else None
-        return Recipe(usual.rate if options.rate is None else options.rate, usual.radius, start_db)
+        of_clip = options.begin == "clip"
+        return Recipe(usual.rate if options.rate is None else options.rate, usual.radius,
+                      usual.start_db if of_clip else None, usual.inverted and of_clip)
 
     def denoiser(self) -> tuple[Denoise, int]:
         """The network under its prompts, for all sources of all items, and the evaluations that one of them costs."""
@@ -83,7 +91,8 @@ class Repair:
         prompts = self.options.stem if self.sources > 1 else (self.options.prompt,)
         conditional = [backbone.condition(words, seconds) for words in prompts if words] * self.shown.items
         null = [backbone.condition(None, seconds)] * (self.sources * self.shown.items)
-        weight = backbone.facts.guidance if self.options.guidance is None else self.options.guidance
+        usual = 1.0 if self.recipe.inverted else backbone.facts.guidance
+        weight = usual if self.options.guidance is None else self.options.guidance
         if not conditional or weight == 0.0:
             return guided(backbone, null, null, 0.0), 1
         return guided(backbone, conditional, null, weight), 1 if weight == 1.0 else 2
@@ -132,22 +141,32 @@ def _require_something_to_add(found: Known, backbone: Backbone) -> None:
 
 def sample(repair: Repair, distances: list[float]) -> Tensor:
     """Latents [items * sources, ...] at the end; `distances` is told how far each step was from the measurement."""
-    backbone, options, shown = repair.backbone, repair.options, repair.shown
-    levels, start_db = backbone.levels(options.steps, options.schedule), repair.recipe.start_db
+    backbone, options, recipe = repair.backbone, repair.options, repair.recipe
+    levels = backbone.levels(options.steps, options.schedule)
+    index = 0 if recipe.start_db is None else levels.index_at_snr_db(recipe.start_db)
+    denoise, cost = repair.denoiser()
+    repair.count.planned = cost * repair.sources * (levels.n_steps - index) + levels.n_steps * recipe.inverted
     with torch.no_grad():
-        x0 = backbone.encode(shown.audio).repeat_interleave(repair.sources, 0)
-    e = repair.noise.initial(x0.shape[1:]).to(x0)
-    guide, state = repair.guide(distances), State(e)
-    if start_db is not None:
-        index = levels.index_at_snr_db(start_db)
-        alpha, sigma = levels.at(index).factors(x0)
-        state = State(alpha * x0 + sigma * e, index)
+        encoded = backbone.encode(repair.shown.audio)
+    x0 = encoded.repeat_interleave(repair.sources, 0)
+    if recipe.inverted:
+        e = _inverted(repair, encoded, levels).repeat_interleave(repair.sources, 0)
+    else:
+        e = repair.noise.initial(x0.shape[1:]).to(x0)
+    alpha, sigma = levels.at(index).factors(x0)
+    guide, state = repair.guide(distances), State(e if recipe.start_db is None else alpha * x0 + sigma * e, index)
     if options.task == "inpaint" and options.begin != "noise":
         guide = Held(guide, _free_of_gaps(repair, x0), x0, e)
         state = State(torch.lerp(state.x, guide.at(levels.at(state.index)), guide.known), state.index)
-    denoise, cost = repair.denoiser()
-    repair.count.planned = cost * repair.sources * (levels.n_steps - state.index)
     return steer(denoise, state, levels, guide, on_step=lambda event: repair.count("restoring", cost * repair.sources)).x
+
+
+def _inverted(repair: Repair, x0: Tensor, levels: Levels) -> Tensor:
+    """The state [items, ...] at the noisiest level from which the null prompt leads back to about `x0`."""
+    backbone = repair.backbone
+    null = [backbone.condition(None, repair.clip.duration_s)] * len(x0)
+    return ddim_invert(x0, guided(backbone, null, null, 0.0), levels,
+                       on_step=lambda event: repair.count("inverting", 1)).x
 
 
 def _free_of_gaps(repair: Repair, x0: Tensor) -> Tensor:

@@ -4,9 +4,11 @@
 The model walks from noise to sound; at every step its estimate is decoded, measured as the clip was, and pulled toward the
 clip (`server.sampling.posterior`, `server.methods.measurement`). Where the paper begins with noise alone, this begins with
 the clip's own noised latents, roughly mended first: fewer steps are left to run, and the sound stays that of the clip.
-Around a gap, what is known is held at every level. There is no guidance by a null prompt: with identical embeddings it is
-the unguided prediction at twice the cost. The paper ends with what the model made; here it is used for what the clip does
-not tell, and no more (`server.methods.mend`).
+The sources of a mixture all begin with the noise that its latents come from, as in `separate`, and the measurement leads
+them on from there; where the paper tells them apart by nothing, each has its words. Around a gap, what is known is held at
+every level. There is no guidance by a null prompt: with identical embeddings it is the unguided prediction at twice the
+cost. The paper ends with what the model made; here it is used for what the clip does not tell, and no more
+(`server.methods.mend`).
 """
 
 from __future__ import annotations

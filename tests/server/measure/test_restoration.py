@@ -37,6 +37,10 @@ def test_magnitudes_and_stems_reach_the_job(bench: Bench) -> None:
     for task, title in (("phase_retrieval", "phase retrieval"), ("separate", "separate")):
         found = restoration.measure(bench, Plan(clips=2, seconds=0.4, restore=TINY | {"task": task}))
         assert np.isfinite(found["trials"][title]["irs"]["log_mel"])
+    rows = found["trials"]["separate"]
+    assert list(rows) == ["nothing", "classical", "irs", restoration.UNPAIRED, restoration.SEPARATE]
+    assert len(rows[restoration.UNPAIRED]["each"]) == 4  # both orders of two clips
+    assert rows[restoration.UNPAIRED]["si_sdr"] < rows["classical"]["si_sdr"]
 
 
 def test_options_leave_rows_and_trials_out() -> None:

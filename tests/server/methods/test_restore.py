@@ -127,6 +127,15 @@ def test_stems_sum_to_the_clip_and_need_words(context, noise_clip):
     np.testing.assert_allclose(sum(output.clip.samples for output in outputs), clip.samples, atol=1e-6)
 
 
+def test_sources_begin_with_the_noise_that_the_clip_comes_from(context, noise_clip):
+    """Without words and measurement nothing tells one from the other then; noise of their own does."""
+    asked = {"stem": ("a cello", "rain"), "rate": 0, "guidance": 0}
+    one, other, _ = (output.clip.samples for output in restore(context, noise_clip(), "separate", **asked))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    one, other, _ = (output.clip.samples for output in restore(context, noise_clip(), "separate", begin="noise", **asked))
+    assert np.abs(one - other).max() > 0.1 * np.abs(one).max()
+
+
 @pytest.mark.parametrize("algorithm", ["irs", "dps"])
 def test_the_measurement_leads(context, noise_clip, algorithm):
     """Without the mel, T is the identity on these latents, whose prior knows nothing of this clip."""
@@ -139,6 +148,7 @@ def test_the_measurement_leads(context, noise_clip, algorithm):
 @pytest.mark.parametrize(("options", "evaluations"), [
     ({}, 20), ({"prompt": "rain"}, 40), ({"prompt": "rain", "guidance": 1}, 20), ({"algorithm": "dsg"}, 20),
     ({"stem": ("a", "b"), "task": "separate", "guidance": 1}, 40),
+    ({"stem": ("a", "b"), "task": "separate", "begin": "clip"}, 60),  # one inversion for both
 ])
 def test_there_is_no_guidance_without_words(context, backbone, noise_clip, options, evaluations):
     given = {"task": "inpaint", "gap": "0.4:0.6"} if "task" not in options else {}
