@@ -47,7 +47,8 @@ class Clients:
         if wake and not spooled:
             raise InvalidOption("@wake goes with @via spool; over this connection you hear of a message by getting it.")
         if spooled and not reply_port:
-            return Address(SPOOL, folder_name(name), checked_wake(wake, self._own_port))
+            folder = source.text if source.transport == SPOOL else folder_name(name)
+            return Address(SPOOL, folder, checked_wake(wake, self._own_port))
         if reply_port:
             return Address(UDP, f"{source.host}:{reply_port}")
         return Address(HTTP, name) if source.transport == HTTP else source

@@ -15,6 +15,7 @@ from bridge.osc import OscServer
 from bridge.osc_tcp import OscTcpServer
 from bridge.ports import bind_first, bind_osc, bind_tcp
 from bridge.reception import Reception
+from bridge.spool import SpoolServer
 from server.errors import StorageError
 
 _log = logging.getLogger("athanor.bridge")
@@ -49,6 +50,7 @@ class Transports:
         self.port: int = udp.getsockname()[1]
         token = last.token if last else new_token()
         self._udp, self._tcp = OscServer(udp), OscTcpServer(tcp)
+        self._spool = SpoolServer(root)
         self._http = HttpServer(web, token, self.port, root)
         self.http_port = self._http.port
         self.connection = Connection(osc_port=self.port, http_port=self.http_port, token=token, root=root)
@@ -59,6 +61,7 @@ class Transports:
         await self._udp.start(self.reception)
         await self._tcp.start(self.reception)
         await self._http.start(self.reception)
+        self._spool.start(self.reception)
         save(self._home, self.connection)
         left = self.reception.desk.resume()
         if left:
@@ -69,6 +72,7 @@ class Transports:
         self._udp.close()
         await self._tcp.close()
         await self._http.close()
+        await self._spool.close()
         if self.reception is not None:
             await self.reception.desk.close()
 

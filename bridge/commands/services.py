@@ -30,6 +30,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _add_bridge_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"UDP port for OSC ({DEFAULT_PORT}); 0: any")
+    command.add_argument("--http-port", type=int, metavar="N", help="TCP port for HTTP (the last one, else 9102); 0: any")
     command.add_argument("--root", type=Path, metavar="DIR", help="import root for clips (ATHANOR_ROOT, else "
                          "the folder Athanor in your music folder)")
 
@@ -54,7 +55,8 @@ def up(arguments: argparse.Namespace) -> int:
 
 def _bridge_arguments(arguments: argparse.Namespace) -> list[str]:
     root = ["--root", str(arguments.root)] if arguments.root else []
-    return ["--port", str(arguments.port), *root]
+    http = ["--http-port", str(arguments.http_port)] if arguments.http_port is not None else []
+    return ["--port", str(arguments.port), *http, *root]
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -86,11 +88,13 @@ def bridge(arguments: argparse.Namespace) -> int:
     from bridge.loop import run
     from server.errors import InvalidOption
 
-    if not 0 <= arguments.port <= 65535:
-        raise InvalidOption(f"port {arguments.port} does not exist; 1 to 65535 do, 0 takes any free one.")
+    for port in (arguments.port, arguments.http_port or 0):
+        if not 0 <= port <= 65535:
+            raise InvalidOption(f"port {port} does not exist; 1 to 65535 do, 0 takes any free one.")
     logging.basicConfig(level=logging.INFO, format="bridge: %(message)s")
     root = (arguments.root or default_root()).expanduser().absolute()
-    run(serve_bridge(BridgeSettings(_HOST, arguments.port, root, arguments.until_stdin_ends)))
+    settings = BridgeSettings(_HOST, arguments.port, root, arguments.until_stdin_ends, arguments.http_port)
+    run(serve_bridge(settings))
     return 0
 
 
