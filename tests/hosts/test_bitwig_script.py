@@ -37,11 +37,19 @@ def bitwig(require_host, house, tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def proof():
+    """What the tests of this module have shown; written into the table when all are done."""
+    shown = {"audio": "", "cancel": False, "error_shown": False, "seconds": 0.0}
+    yield shown
+    record(Row("Bitwig Studio, launcher", "controller interface 10", False, False, None, **shown))
+
+
 def debug(options: str = "@steps 2 @step_s 0.01") -> dict:
     return {"what": "debug", "clips": "original.wav", "options": options}
 
 
-def test_a_result_lies_in_the_next_empty_slot_and_is_acknowledged(bitwig, house):
+def test_a_result_lies_in_the_next_empty_slot_and_is_acknowledged(bitwig, house, proof):
     begun = time.monotonic()
     seen = bitwig("results on Keys", settings=debug(), press="Render", full=[0, 1, 2], selected=1)
     (number, slot), = seen["slots"].items()
@@ -53,20 +61,21 @@ def test_a_result_lies_in_the_next_empty_slot_and_is_acknowledged(bitwig, house)
         find_route(address)
     again = bitwig("nothing more", limitMs=1500, settings=debug())
     assert again["slots"] == {}, "what was placed is not announced again"
-    record(Row("Bitwig Studio (launcher slots)", "interface 10", False, False, None, "equal to the source", True, True,
-               time.monotonic() - begun))
+    proof.update(audio="equal to the source", seconds=time.monotonic() - begun)
 
 
-def test_a_render_is_cancelled(bitwig):
+def test_a_render_is_cancelled(bitwig, proof):
     seen = bitwig("Athanor: cancelled", settings=debug("@steps 400 @step_s 0.05"), press="Render", cancelAfter="debug: ")
     assert seen["sent"][-1][0] == "/athanor/v1/job/ack"
     assert seen["slots"] == {}
+    proof["cancel"] = True
 
 
-def test_an_error_is_shown_in_words(bitwig):
+def test_an_error_is_shown_in_words(bitwig, proof):
     seen = bitwig("did you mean", settings=debug() | {"clips": "orginal.wav"}, press="Render")
     assert "did you mean 'original.wav'" in seen["notices"][0]
     assert seen["errors"] == seen["notices"]
+    proof["error_shown"] = True
 
 
 def test_results_wait_where_no_slot_is_empty(bitwig):
