@@ -42,6 +42,19 @@ def test_a_known_room_is_undone_where_it_can_be():
     assert near(mend.unconvolved(wet, dry, response), dry) < near(mend.unconvolved(wet, silence, response), dry)
 
 
+def test_a_room_is_undone_as_it_is_heard_up_to_the_end(monkeypatch):
+    """The gradients go where the normal equations of the cut convolution lead, in every channel by itself."""
+    monkeypatch.setattr(mend, "CG_ROUNDS", 60)
+    rng = np.random.default_rng(0)
+    n, size, weight, left = 40, 128, 0.3, rng.standard_normal((2, 40))
+    left[1] = 0.0
+    response = rng.standard_normal(20) * 0.8 ** np.arange(20)
+    cut = np.array([[response[i - k] if 0 <= i - k < 20 else 0.0 for k in range(n)] for i in range(n)])
+    found = mend._missed(left, np.fft.rfft(response, size), weight, size)
+    np.testing.assert_allclose(found[0], np.linalg.solve(cut.T @ cut + weight * np.eye(n), cut.T @ left[0]), atol=1e-9)
+    assert not found[1].any()
+
+
 def test_a_guessed_room_is_taken_out_of_the_pauses():
     dry = Clip(np.where(np.arange(RATE) % 8000 < 2000, 1, 0) * tone(700).samples, RATE)
     wet = reverberated(dry, parametric(0.5, RATE, seed=1))
