@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from bridge.packets import Message, Value
-from bridge.routes import CLIENT, EVENTS, OK, PREFIX, Argument, Route
+from bridge.routes import EVENTS, OK, PREFIX, Argument, Route
 from server.errors import InvalidOption, RequestRefused
 from server.kinds.base import nearest
 
@@ -46,8 +46,7 @@ def message_of(route: Route, body: Any) -> Message:
     """
     given = _object(body, "the body")
     options = _object(given.pop(OPTIONS, None) or {}, OPTIONS)
-    _check_names(route, given, [argument.name for argument in route.arguments], "argument")
-    _check_names(route, options, [option.name for option in (*route.options, CLIENT)], "option")
+    _check_names(route, given)
     values = [_value(argument.name, given.get(argument.name)) for argument in route.arguments]
     values = [_EMPTY[argument.type] if value is None else value
               for argument, value in zip(route.arguments, values[:_count(route, values)], strict=False)]
@@ -105,10 +104,11 @@ def _object(value: Any, what: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _check_names(route: Route, given: dict[str, Any], known: list[str], what: str) -> None:
+def _check_names(route: Route, given: dict[str, Any]) -> None:
+    known = [argument.name for argument in route.arguments]
     for name in given:
         if name not in known:
-            raise InvalidOption(f"{route.address} has no {what} {name!r}{nearest(name, known)}")
+            raise InvalidOption(f"{route.address} has no argument {name!r}{nearest(name, [*known, OPTIONS])}")
 
 
 def _set_value(name: str, value: Any) -> Value:
