@@ -20,8 +20,9 @@ class SamplerOptions(ModelOptions):
     schedule: Literal["even", "model"] = Field(
         "even", description="even spaces the steps evenly in SNR; model takes the model's own steps, as the papers do."
     )
-    form: Literal["midpoint", "phi", "published"] = Field(
-        "midpoint", description="Extrapolation of orders 2 and 3: midpoint or phi; published uses k-diffusion's weight."
+    form: Literal["midpoint", "phi", "published", "diffusers"] = Field(
+        "midpoint", description="Extrapolation of orders 2 and 3: midpoint or phi; published uses k-diffusion's weight, "
+        "diffusers that library's, which does not converge in order 3 of sde."
     )
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor
 
@@ -28,7 +28,7 @@ from server.errors import InvalidOption
 from server.sampling.levels import Levels
 
 Solver = Literal["sde", "ode"]
-Form = Literal["midpoint", "phi", "published"]
+Form = Literal["midpoint", "phi", "published", "diffusers"]
 History = tuple[tuple[float, Tensor], ...]  # (lambda, x0hat) of earlier levels, newest first
 
 _RATE = {"sde": 2.0, "ode": 1.0}
@@ -71,14 +71,16 @@ def extrapolation_weights(
         order: 1, 2 or 3.
         form: how a step of order 2 weighs the slope: "midpoint" by 1/2 (DPM-Solver++ 2M; Stable Audio Open's pipeline),
             "phi" by M_1/M_0, exact for a straight line. Order 3 is exact for a parabola in both; "published" gives the
-            curvature half its weight (-phi_3 in place of -2 phi_3, as k-diffusion and diffusers have it), so that order
-            3 converges as order 2, and is "phi" in order 2.
+            curvature half its weight (-phi_3 in place of -2 phi_3, as k-diffusion has it), so that order 3 converges as
+            order 2, and is "phi" in order 2; "diffusers" is "published" but in order 3 of sde, where the curvature has the
+            weight of diffusers' DPMSolverMultistepScheduler, off by -alpha_s: it does not vanish with the step, so it does
+            not converge, and is here for what was rendered with it.
 
     Raises:
         InvalidOption: an order, form or solver that does not exist.
     """
-    if order not in (1, 2, 3) or form not in ("midpoint", "phi", "published"):
-        raise InvalidOption(f"order {order!r}, form {form!r}: order is 1, 2 or 3; form is midpoint, phi or published.")
+    if order not in (1, 2, 3) or form not in get_args(Form):
+        raise InvalidOption(f"order {order!r}, form {form!r}: order is 1, 2 or 3; form is {', '.join(get_args(Form))}.")
     lam = levels.lam
     h = float(lam[i + 1] - lam[i])
     order = min(order, len(lams) + 1)
@@ -93,7 +95,9 @@ def extrapolation_weights(
         return (1.0 + slope / r0, -slope / r0)
     r1 = (lams[0] - lams[1]) / h
     assert r1 > 0.0, "what is remembered must be of noisier levels"
-    curvature = _moment(2, rate) / _moment(0, rate) * (0.5 if form == "published" else 1.0)
+    curvature = _moment(2, rate) / _moment(0, rate) * (0.5 if form in ("published", "diffusers") else 1.0)
+    if form == "diffusers" and solver == "sde":
+        curvature -= 1.0 / _moment(0, rate)
     return _parabola(slope, curvature, r0, r1)
 
 

@@ -158,7 +158,7 @@ def test_warm_up_is_order_1_then_2(stable_audio):
 
 
 def test_diffusers_sde_order_3_has_a_wrong_curvature():
-    """Why it is no option here: its weight of D2 tends to -1 as h tends to 0, where nothing should be left of it."""
+    """Its weight of D2 tends to -1 as h tends to 0, where nothing should be left of it; only its own form has that."""
     scheduler = DPMSolverMultistepScheduler(algorithm_type="sde-dpmsolver++", solver_order=3)
     h = math.log(500 / 0.3) / 199
     lams = torch.tensor([-3 * h, -2 * h, -h, 0.0], dtype=torch.float64)
@@ -170,10 +170,12 @@ def test_diffusers_sde_order_3_has_a_wrong_curvature():
     theirs = scheduler.multistep_dpm_solver_third_order_update(bend, sample=zero, noise=zero)
     history = ((-2 * h, bend[1]), (-3 * h, bend[0]))
     state, noise = State(zero, 2, history), GivenNoise({2: zero})
-    ours = {form: advance(state, bend[2], levels, noise=noise, order=3, form=form).x for form in ("phi", "published")}
+    ours = {form: advance(state, bend[2], levels, noise=noise, order=3, form=form).x
+            for form in ("phi", "published", "diffusers")}
     alpha = float(levels.alpha[3])
     moment_1 = 1 + math.expm1(-2 * h) / (2 * h)
     assert float(theirs) / alpha - moment_1 == pytest.approx(-0.9878, abs=1e-4)
+    assert float(ours["diffusers"]) == pytest.approx(float(theirs), abs=1e-9)
     assert float(ours["published"]) / alpha - moment_1 == pytest.approx(0.01220, abs=1e-5)
     assert float(ours["phi"]) / alpha - moment_1 == pytest.approx(2 * 0.01220, abs=2e-5)
 
