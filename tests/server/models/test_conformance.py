@@ -176,6 +176,23 @@ def test_gradients_reach_latents_through_the_decoder_and_the_state_through_the_n
     assert not any(p.requires_grad for p in backbone.network.parameters())
 
 
+def test_the_decoder_s_gradient_is_its_slope(backbone, normal):
+    """Along itself, where rounding disturbs least, against central differences: what guidance by gradients stands on."""
+    latents, n_samples = state(backbone, normal), 5 * frame_samples(backbone)
+    weights = normal(1, backbone.facts.channels, n_samples)
+
+    def response(x: torch.Tensor) -> torch.Tensor:
+        return (backbone.decode(x, n_samples) * weights).sum(dtype=torch.float64)
+
+    x = latents.clone().requires_grad_()
+    response(x).backward()
+    slope = float(x.grad.norm())
+    step = 1e-3 * float(latents.norm())
+    with torch.no_grad():
+        up, down = (response(latents + sign * step * x.grad / slope) for sign in (1.0, -1.0))
+    assert slope > 0.0 and float(up - down) / (2 * step) == pytest.approx(slope, rel=0.05)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("layout", TRAINED)
 def test_half_precision_is_the_denoiser_s_alone_and_stays_near(tiny_folder, tiny_backbone, normal, layout):
@@ -188,6 +205,11 @@ def test_half_precision_is_the_denoiser_s_alone_and_stays_near(tiny_folder, tiny
     answers = [b.denoise(x, level, [b.condition(PROMPT, 1.0)]) for b in (half, single)]
     assert answers[0].dtype == torch.float32
     assert (answers[0] - answers[1]).norm() / answers[1].norm() < 0.05
+    walk = ping_pong if single.facts.sampler == "ping_pong" else solve
+    levels = single.levels(4, "even")
+    final = [walk(lambda x, level, b=b: b.denoise(x, level, [b.condition(PROMPT, 1.0)]), State(x), levels,
+                  noise=KeyedNoise(1)).x for b in (half, single)]
+    assert (final[0] - final[1]).norm() / final[1].norm() < 0.05, "nor does it add up over a render"
 
 
 def test_levels_begin_in_noise_and_answer_to_their_number(backbone):
