@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The bridge as a process: from a message to a placed result, killed at every stage and going on, one per folder."""
 
+import asyncio
+import json
 import os
 import signal
 import socket
@@ -8,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import aiohttp
 import numpy as np
 import pytest
 import soundfile
 
+from bridge.connection import load
 from bridge.journal import Journal, Stage
 from bridge.placement import Placement
 from bridge.routes import PREFIX
@@ -133,6 +137,21 @@ async def test_many_requests_at_once_each_get_their_own_result(start, client_of,
     assert len({sound.tobytes() for sound in sounds}) == 12
 
 
+async def test_a_burst_of_20_jobs_of_one_client_does_not_hold_up_another(start, client_of):
+    bridge = start()
+    busy, other = client_of(bridge.port), client_of(bridge.port)
+    for number in range(20):
+        busy.send("render/debug", f"burst{number}", "@seed", number, "@steps", 5, "@step_s", 0.02)
+    await busy.wait("done")
+    await other.ask("render/debug", "single", "@steps", 1)
+    await other.wait("done", "single")
+    before = {message.values[0] for message in busy.received if message.address == f"{PREFIX}/done"}
+    assert len(before) < 10
+    for number in range(20):
+        await busy.wait("done", f"burst{number}")
+        busy.send("job/ack", f"ack{number}", f"burst{number}")
+
+
 STAGES = [("after", "pre"), *((moment, stage) for stage in ("submitted", "rendered", "post", "placed")
                               for moment in ("before", "after"))]
 
@@ -208,13 +227,39 @@ def test_it_ends_with_its_parent_when_asked_to(server, repository, root):
         assert process.wait(LIMIT_S) == 0
 
 
-def test_it_listens_on_this_machine_only(start):
+def test_it_listens_on_this_machine_only(start, server):
     bridge = start()
     others = [address[4][0] for address in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
               if not address[4][0].startswith("127.")]
     for host in others:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.bind((host, bridge.port))  # free there, because the bridge has it on the loopback address alone
+        for kind, port in ((socket.SOCK_DGRAM, bridge.port), (socket.SOCK_STREAM, bridge.port),
+                           (socket.SOCK_STREAM, load(server.home).http_port)):
+            with socket.socket(socket.AF_INET, kind) as sock:
+                sock.bind((host, port))  # free there, because the bridge has it on the loopback address alone
+
+
+async def test_after_a_kill_the_same_token_and_port_lead_to_the_results(start, server, root):
+    first = start()
+    before = load(server.home)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{before.http_port}",
+                                     headers={"Authorization": f"Bearer {before.token}"}) as web:
+        await web.post(f"{PREFIX}/hello", json={"client": "page"})
+        options = {"client": "page", "steps": 200, "step_s": 0.01}
+        body = {"request": "kept", "clip": "original.wav", "options": options}
+        answer = await web.post(f"{PREFIX}/render/debug", json=body)
+        job_id = (await answer.json())["job"]
+        first.process.kill()
+        first.ended()
+        start(port=first.port)
+        assert load(server.home) == before
+        async with asyncio.timeout(LIMIT_S), web.get(f"{PREFIX}/events", params={"client": "page"}) as stream:
+            async for line in stream.content:
+                if line.startswith(b"data: ") and (told := json.loads(line[6:]))["event"] == "done":
+                    break
+        assert (told["request"], told["job"]) == ("kept", job_id)
+        async with web.get(f"{PREFIX}/files/{told['file']}") as answer:
+            assert await answer.read() == (root / told["file"]).read_bytes()
+        await web.post(f"{PREFIX}/job/ack", json={"request": "a", "job": job_id})
 
 
 async def test_a_result_is_what_was_sent(start, client_of, root):
