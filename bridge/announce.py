@@ -47,13 +47,13 @@ def end_messages(entry: Entry, root: Path) -> list[Message]:
 def _done(request: str, job_id: str, index: int, count: int, placed: dict, root: Path) -> Message:
     record = Placement.model_validate(placed["placement"])
     return Message(DONE, (
-        request, job_id, index, count, record.role, _name(root, placed["file"]), _name(root, placed["record"]),
+        request, job_id, index, count, record.role, told_name(root, placed["file"]), told_name(root, placed["record"]),
         clamped(record.start_samples), record.start_seconds, str(record.start_samples), record.start_rate,
         record.start_source, clamped(record.length_samples), record.sample_rate, record.channels))
 
 
-def _name(root: Path, path: str) -> str:
-    # A bridge that was started again with another root still knows where its older results lie.
+def told_name(root: Path, path: str) -> str:
+    """A result's file as clients are told: relative to the import root, or where it lay under another root."""
     return relative_name(root, Path(path)) if Path(path).resolve().is_relative_to(root.resolve()) else path
 
 

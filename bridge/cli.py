@@ -22,8 +22,8 @@ from server.kinds.base import nearest
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 # Each module adds its commands by `add(commands)`, and sets `run`, the function that carries one out.
-_GROUPS = ("render", "chain", "jobs", "models", "palette", "presets", "train", "evaluate", "export", "folders", "services",
-           "pair", "hosts", "doctor")
+_GROUPS = ("render", "chain", "recall", "jobs", "models", "palette", "presets", "train", "evaluate", "export", "folders",
+           "services", "pair", "hosts", "doctor")
 
 
 class Parser(argparse.ArgumentParser):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from bridge.journal import Entry, Journal
 from bridge.outlets import Address, Outlet
 from bridge.packets import Message, Value
 from bridge.progress import Progress
+from bridge.recall_desk import RecallDesk
 from bridge.request import RenderRequest
 from bridge.routes import JOB, PROFILE
-from bridge.selection import SelectedClip
 from bridge.session import OnProgress, Session
 from server import __version__
 from server.errors import AthanorError, InvalidOption, RequestRefused
@@ -40,7 +40,7 @@ MakeSession = Callable[[OnProgress], Session]
 """Makes the session that runs requests, given where its progress goes."""
 
 
-class Desk(ClipDesk):
+class Desk(ClipDesk, RecallDesk):
     """Answers calls and runs what they ask for. Use it in one event loop.
 
     Args:
@@ -58,6 +58,7 @@ class Desk(ClipDesk):
         self._announcer = Announcer(send, root)
         self._session = make_session(self._on_progress)
         self._latest: dict[str, Progress] = {}
+        self._listed = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = FairSlots(_JOBS_AT_ONCE)
 
@@ -91,20 +92,28 @@ class Desk(ClipDesk):
         return [PROFILE, __version__]
 
     async def render(self, call: Call, client: str, source: Address) -> list[Value]:
+        clips = self.selection(client)
+        return await self._start(call, client, lambda asker: asyncio.to_thread(
+            lambda: prepare(ask_of(call, self._root, allowed(self._home), clips), asker, self._home)))
+
+    async def again(self, call: Call, client: str, source: Address) -> list[Value]:
+        async def made(asker: Asker) -> RenderRequest:
+            return await asyncio.to_thread(self.again_of, call, asker, await self.named_results(call))
+
+        return await self._start(call, client, made)
+
+    async def _start(self, call: Call, client: str, make: Callable[[Asker], Awaitable[RenderRequest]]) -> list[Value]:
+        """Start the job that a call asks for, once: a repeat gets the same answer."""
         if not 0 < len(call.request_id) <= MOST_REQUEST_ID:
             raise InvalidOption(f"a request id is 1 to {MOST_REQUEST_ID} characters, not {len(call.request_id)}.")
         known = self._journal.in_use(client, call.request_id)
         if known is not None and known.request.asked == call.asked:
             return [known.job_id]
         asker = Asker(client, call.request_id, f"osc:{client}", self._root / RESULTS_FOLDER, call.asked)
-        request = await asyncio.to_thread(self._prepared, call, asker, self.selection(client))
-        entry, is_new = self._journal.accept(request)
+        entry, is_new = self._journal.accept(await make(asker))
         if is_new:
             self.spawn(self._run(entry.job_id))
         return [entry.job_id]
-
-    def _prepared(self, call: Call, asker: Asker, clips: list[SelectedClip]) -> RenderRequest:
-        return prepare(ask_of(call, self._root, allowed(self._home), clips), asker, self._home)
 
     async def preset(self, call: Call, client: str, source: Address) -> list[Value]:
         return await self.render(self.as_render(call), client, source)
@@ -145,7 +154,7 @@ class Desk(ClipDesk):
             case "hello":
                 for entry in self._journal.unacknowledged(call.request_id):
                     self._announcer.end(entry)
-            case "status" | "render" | "preset":
+            case "status" | "render" | "preset" | "again" | "put_back":
                 entry = self._entry(call, client)
                 if entry.stage.is_terminal:
                     self._announcer.end(entry)
@@ -156,7 +165,7 @@ class Desk(ClipDesk):
                 for index, entry in enumerate(entries, 1):
                     line(Message(JOB, (call.request_id, index, len(entries), *self._facts(entry))))
             case _:
-                for message in self.lines(call, client):
+                for message in (*self.lines(call, client), *self.history_lines(call, client)):
                     line(message)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -33,7 +33,8 @@ class Ask:
     """What somebody asked for, not yet checked.
 
     inputs: role -> path. names: role -> the name to call it by. regions: role -> the part of it that sounds. preset, chain,
-    pre: names, or paths where the asker may give paths. The rest as the OSC options of that name.
+    pre: names, or paths where the asker may give paths; a chain may be given itself. The rest as the OSC options of that
+    name.
     """
 
     kind: str
@@ -41,8 +42,8 @@ class Ask:
     names: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     preset: str | None = None
-    chain: str | None = None
-    pre: str | None = None
+    chain: str | Chain | None = None
+    pre: str | Chain | None = None
     start: Any = None
     start_s: Any = None
     start_rate: Any = None
@@ -109,9 +110,11 @@ def _preset(ask: Ask, home: Path | None) -> Preset | None:
     return preset
 
 
-def _chain(name: str | None, of_preset: Chain | None, home: Path | None) -> Chain | None:
-    if name is not None:
-        return load_chain(name, home=home)
+def _chain(given: str | Chain | None, of_preset: Chain | None, home: Path | None) -> Chain | None:
+    if isinstance(given, Chain):
+        return resolve_chain(given)
+    if given is not None:
+        return load_chain(given, home=home)
     return None if of_preset is None else resolve_chain(of_preset)
 
 

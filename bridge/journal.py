@@ -143,10 +143,11 @@ class Journal:
             for table in ("story", "whereabouts"):
                 write.execute(f"DELETE FROM {table} WHERE job_id NOT IN (SELECT job_id FROM request)")
 
-    def accept(self, request: RenderRequest) -> tuple[Entry, bool]:
+    def accept(self, request: RenderRequest, placed: list[dict[str, Any]] | None = None) -> tuple[Entry, bool]:
         """The entry of a request, and whether it is new: a repeat gets the entry that it already has.
 
-        An id is in use until its end has been acknowledged; after that it may stand for another request.
+        An id is in use until its end has been acknowledged; after that it may stand for another request. `placed`: results
+        that lie in their places already, so that nothing is to be done but to announce them.
 
         Raises:
             RequestRefused: the client has used this request id for another render that it has not acknowledged.
@@ -157,12 +158,13 @@ class Journal:
                 return known, False
             raise RequestRefused(f"request id {request.request_id!r} is in use for another render (job {known.job_id}); "
                                  "choose a new id, or acknowledge that job first.", code="conflict", retryable=False)
-        job_id = uuid.uuid4().hex
+        job_id, stage = uuid.uuid4().hex, Stage.PRE if placed is None else Stage.PLACED
         with self._transaction() as write:
             write.execute(
-                "INSERT INTO request (job_id, client, request_id, request, stage, created) VALUES (?, ?, ?, ?, ?, ?)",
-                (job_id, request.client, request.request_id, request.model_dump_json(), Stage.PRE, time.time()))
-            write.execute("INSERT INTO story VALUES (?, ?, ?)", (job_id, time.time(), Stage.PRE))
+                "INSERT INTO request (job_id, client, request_id, request, stage, placed, created) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)", (job_id, request.client, request.request_id, request.model_dump_json(),
+                                                 stage, _json(placed or []), time.time()))
+            write.execute("INSERT INTO story VALUES (?, ?, ?)", (job_id, time.time(), stage))
         return self.entry(job_id), True
 
     def advance(self, job_id: str, stage: Stage, *, results: list[dict[str, Any]] | None = None,
@@ -266,8 +268,8 @@ class Journal:
         return row["told"] if row else ""
 
     def clients(self) -> dict[str, tuple[str, str, str]]:
-        """Where each known client's messages go: name -> (transport, address, wake)."""
-        rows = self._connection.execute("SELECT * FROM client")
+        """Where each known client's messages go: name -> (transport, address, wake); who said hello last comes first."""
+        rows = self._connection.execute("SELECT * FROM client ORDER BY seen DESC")
         return {row["name"]: (row["transport"], row["address"], row["wake"]) for row in rows}
 
     def seen(self) -> dict[str, float]:

@@ -20,8 +20,8 @@ PROFILE = 1
 PREFIX = f"/athanor/v{PROFILE}"
 OK, ERROR = f"{PREFIX}/ok", f"{PREFIX}/error"
 PROGRESS, DONE, FAILED, CANCELLED, JOB = (f"{PREFIX}/{name}" for name in ("progress", "done", "failed", "cancelled", "job"))
-CLIP, PRESET_ENTRY = f"{PREFIX}/clip/entry", f"{PREFIX}/preset/entry"
-DEFAULT_PORT, DEFAULT_HTTP_PORT = 9101, 9102
+CLIP, PRESET_ENTRY, HISTORY_ENTRY = (f"{PREFIX}/{name}/entry" for name in ("clip", "preset", "history"))
+DEFAULT_PORT = 9101
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,19 @@ CLIP_LIST = Route(f"{PREFIX}/clip/list", "list_clips", f"What you have selected:
                   f"`{CLIP}` follows for each.", (REQUEST,), (Argument("count", "i", "number of clips"),))
 
 
+_RESULT = Argument("result", "s", "a result's file or its record, under the import root, or the id of a job")
+AGAIN = Route(f"{PREFIX}/again", "again", "Render a result again, from its record: the clips, options, plugins and seed of "
+              "then. The whole job comes back, at the same place.", (REQUEST, _RESULT), (Argument("job", "s", "job id"),),
+              (Option("seed", "another seed, for a relative of it. Without it, the same sound comes back."),))
+HISTORY = Route(f"{PREFIX}/history", "history", "Which results there are, newest first: the answer gives the number, and "
+                f"one `{HISTORY_ENTRY}` follows for each.", (REQUEST,), (Argument("count", "i", "number of results"),),
+                (Option("find", "words that all occur in its name, track, prompt, clips, kind or place"),
+                 Option("limit", "at most so many, 1 to 200. Default: 50.")))
+PUT_BACK = Route(f"{PREFIX}/history/place", "put_back", "Announce results of the past to you by `done`, as if they had "
+                 "just been made, so that they are placed again.", (REQUEST, _RESULT),
+                 (Argument("job", "s", "its job id"),))
+
+
 def render_route(kind: Kind) -> Route:
     """The route of a job kind: its inputs as file names, its options as @name value."""
     placed = tuple(Argument(spec.role, "s", f"{_FILE_NAME} {spec.help}", required=False)
@@ -200,7 +213,8 @@ _PRESET = _preset_route(_RENDERS)
 _PRESET_LIST = Route(f"{PREFIX}/preset/list", "list_presets", "Which presets there are: the answer gives the number, and "
                      f"one `{PRESET_ENTRY}` follows for each.", (REQUEST,), (Argument("count", "i", "number of presets"),))
 ROUTES: dict[str, Route] = {route.address: route for route in (
-    HELLO, PING, CLIP_ADD, CLIP_CLEAR, CLIP_LIST, *_RENDERS, _PRESET, _PRESET_LIST, CANCEL, STATUS, LIST, ACK, PLACED)}
+    HELLO, PING, CLIP_ADD, CLIP_CLEAR, CLIP_LIST, *_RENDERS, _PRESET, _PRESET_LIST, CANCEL, STATUS, LIST, ACK, PLACED,
+    AGAIN, HISTORY, PUT_BACK)}
 # In no list and on no page: a server refuses these jobs unless it was started for tests.
 _DEBUG = render_route(find_kind("debug"))
 
@@ -264,6 +278,11 @@ EVENTS = (
           (*_LINE, Argument("name", "s", "what `preset` and @preset call it; a chain goes behind @chain"),
            Argument("kind", "s", "job kind, or chain"), Argument("title", "s", "a name for people"),
            Argument("description", "s", "what it does"))),
+    Event(HISTORY_ENTRY, "One line of the answer to `history`.",
+          (*_LINE, Argument("job", "s", "job id"), Argument("kind", "s", "job kind"), Argument("role", "s", "what it is"),
+           Argument("created", "s", "when it was asked for, ISO 8601"),
+           Argument("file", "s", "sound file, relative to the import root"),
+           Argument("name", "s", "what to call its track"), Argument("where", "s", "where a host said that it lies"))),
 )
 
 _INTRODUCTION = f"""# OSC messages

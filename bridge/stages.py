@@ -142,7 +142,7 @@ def _stem(entry: Entry, name: str) -> str:
 def _provenance(entry: Entry, reference: dict[str, Any]) -> dict[str, Any]:
     chains = {"pre": entry.request.pre, "post": entry.request.post}
     beside = {result["role"]: path.name for path, result in data_results(entry)}
-    return {"kind": entry.request.kind, **reference["provenance"],
+    return {"kind": entry.request.kind, "options": entry.request.options, **reference["provenance"],
             **{name: chain.model_dump(mode="json") for name, chain in chains.items() if chain is not None},
             **({"files": beside} if beside else {})}
 

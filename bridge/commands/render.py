@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _POSITIONAL = {"generate": "prompt"}
 """An option that a command takes as its first argument, because there would be no argument at all."""
-_BRIDGE_OPTIONS = ("preset", "chain", "pre", "start", "start_s", "start_rate")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -79,26 +78,33 @@ def _add_bridge_options(command: argparse.ArgumentParser) -> None:
     group.add_argument("--start", metavar="SAMPLES", help="start on the timeline, in samples of the source clip's rate")
     group.add_argument("--start-s", metavar="SECONDS", help="the same in seconds")
     group.add_argument("--start-rate", metavar="HZ", help="sample rate that --start counts in, if it is another one")
+    group.add_argument("--start-beats", metavar="N", help="the same in quarter notes; with --tempo, instead of --start")
+    group.add_argument("--tempo", metavar="BPM", help="quarter notes a minute; kept in the record")
+    group.add_argument("--meter", metavar="N/N", help="metre, as 6/8; kept in the record")
+    group.add_argument("--key", metavar="TEXT", help="key, as 'A minor'; kept in the record")
+    group.add_argument("--bars", metavar="N", help="length in bars of that tempo and metre, in place of --seconds")
+    group.add_argument("--lane", metavar="NAME", help="where a host shall put it: new_track, take_lane, slot or replace")
+    group.add_argument("--track", metavar="NAME", help="track of the source clip; the results' names begin with it")
     group.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path(), help="folder for the results (here)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Render, and wait for the result."""
     from bridge.home import home_folder
-    from bridge.intake import Ask, Asker, prepare
+    from bridge.intake import ASK_OPTIONS, Ask, Asker, prepare
     from bridge.loop import run as run_loop
     from bridge.output import Output
     from bridge.placement import make_folder
 
     kind = find_kind(arguments.kind)
     inputs = {spec.role: getattr(arguments, spec.role) for spec in kind.inputs if getattr(arguments, spec.role)}
-    extra = {name: getattr(arguments, name) for name in _BRIDGE_OPTIONS if getattr(arguments, name) is not None}
+    extra = {name: getattr(arguments, name) for name in ASK_OPTIONS if getattr(arguments, name) is not None}
     ask = Ask(kind.name, inputs, {role: str(path) for role, path in inputs.items()}, _options(arguments, kind), **extra)
     asker = Asker("cli", uuid.uuid4().hex[:12], "cli", arguments.out.expanduser().absolute())
     request = prepare(ask, asker, home_folder())
     make_folder(request.out)
     with Output(arguments.as_json) as output:
-        return run_loop(_render(request, output))
+        return tell(run_loop(rendered(request, output)), output)
 
 
 def _options(arguments: argparse.Namespace, kind: Kind) -> dict[str, Any]:
@@ -109,7 +115,8 @@ def _options(arguments: argparse.Namespace, kind: Kind) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-async def _render(request: RenderRequest, output: Output) -> int:
+async def rendered(request: RenderRequest, output: Output) -> Entry:
+    """The entry of a request that has been brought to its end, with its progress shown; Ctrl-C cancels it."""
     from bridge.home import work_folder
     from bridge.journal import Journal
     from bridge.server_link import connector
@@ -129,10 +136,11 @@ async def _render(request: RenderRequest, output: Output) -> int:
     finally:
         await session.close()
         journal.close()
-    return _tell(entry, output)
+    return entry
 
 
-def _tell(entry: Entry, output: Output) -> int:
+def tell(entry: Entry, output: Output) -> int:
+    """Say how a request ended; the command's exit code."""
     from bridge.cli import FAILED, INTERRUPTED, OK
     from bridge.journal import Stage
     from bridge.remarks import in_words
