@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from server.measure.baselines.short_time import analyse, synthesise
 from server.methods.components import factorised
 
 COMPONENTS, ITERATIONS = 20, 60
+"""Of up to ten stems; of more, two components each."""
 _FRAME_S = 0.064
 _BANDS, _MFCCS = 32, 13
 _EPS = 1e-10
@@ -30,7 +30,7 @@ def separate(mixture: Clip, count: int, seed: int = 0) -> list[Clip]:
     hop = n_fft // 4
     spectrum = analyse(mixture.samples.astype(np.float64), n_fft, hop)
     rng = np.random.default_rng([seed, 83])
-    spectra, courses = factorised(np.abs(spectrum).mean(axis=0).T, COMPONENTS, ITERATIONS, rng)
+    spectra, courses = factorised(np.abs(spectrum).mean(axis=0).T, max(COMPONENTS, 2 * count), ITERATIONS, rng)
     groups = _grouped(_mfcc(spectra, mixture.sample_rate), count, rng)
     parts = np.stack([spectra[:, groups == k] @ courses[groups == k] for k in range(count)]) + _EPS
     masks = (parts / parts.sum(axis=0)).transpose(0, 2, 1)
@@ -67,11 +67,20 @@ def _grouped(points: np.ndarray, count: int, rng: np.random.Generator) -> np.nda
 def paired(estimates: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> list[int]:
     """Which estimate is nearest to each target: the pairing with the greatest sum of squared correlations.
 
+    Found over the sets of estimates that the first targets may have, n 2^n steps: of 12 stems 49,000.
+
     Args:
-        estimates, targets: as many of the one as of the other, at most 6, each samples of one shape.
+        estimates, targets: as many of the one as of the other, each samples of one shape.
     """
-    score = np.array([[_correlation(e, t) for e in estimates] for t in targets])
-    return list(max(permutations(range(len(estimates))), key=lambda order: score[np.arange(len(order)), order].sum()))
+    best: dict[frozenset[int], tuple[float, list[int]]] = {frozenset(): (0.0, [])}
+    for target in targets:
+        score, longer = [_correlation(estimate, target) for estimate in estimates], {}
+        for taken, (total, order) in best.items():
+            for k in set(range(len(estimates))) - taken:
+                if total + score[k] > longer.get(taken | {k}, (-1.0,))[0]:
+                    longer[taken | {k}] = total + score[k], [*order, k]
+        best = longer
+    return best[frozenset(range(len(estimates)))][1]
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -132,3 +132,21 @@ def test_two_sounds_of_different_timbre_come_apart() -> None:
 def test_pairing_finds_the_nearest() -> None:
     a, b, c = RNG.standard_normal((3, 500))
     assert nmf.paired([c + 0.1 * a, -a, b], [a, b, c]) == [1, 2, 0]
+
+
+def test_pairing_of_many_is_the_best_of_all_orders() -> None:
+    sources = RNG.standard_normal((9, 300))
+    order = [4, 0, 8, 2, 6, 1, 7, 3, 5]
+    assert nmf.paired([sources[k] for k in np.argsort(order)], list(sources)) == order
+    one, other = sources[0], sources[1]
+    # Both estimates are nearest to the first target; one of them has to be the second.
+    assert nmf.paired([one + 0.1 * other, one + 0.9 * other], [one, other]) == [0, 1]
+    assert nmf.paired([one + 0.9 * other, one + 0.1 * other], [one, other]) == [1, 0]
+
+
+def test_many_stems_come_apart_and_sum_to_the_mixture() -> None:
+    tones = [0.1 * np.sin(2 * np.pi * 110 * (k + 1) * TIME_S) * (TIME_S % 0.5 < 0.04 * (k + 1)) for k in range(12)]
+    mixture = Clip(np.sum(tones, axis=0)[None], RATE)
+    parts = nmf.separate(mixture, 12, seed=1)
+    assert len(parts) == 12 and all(np.abs(part.samples).max() > 1e-3 for part in parts), "no group is empty"
+    np.testing.assert_allclose(sum(part.samples for part in parts), mixture.samples, atol=1e-5)
