@@ -80,6 +80,22 @@ def test_fuse_takes_all_items_and_other_kinds_take_each(reaper, ramp):
     assert [said[0].rpartition("/")[2] for said in reaper.said()[5:]] == ["clear", "add", "separate"] * 2 + ["hello"]
 
 
+def test_generate_needs_no_item_and_lies_at_the_edit_cursor(reaper):
+    reaper.run("Athanor_render_to_tracks.lua", cursor=12.625, inputs="generate|@prompt rain", limit_s=0.1)
+    render, _ = reaper.said()
+    assert render[0] == "/athanor/v1/render/generate"
+    assert render[-4:] == ["@prompt", "rain", "@start_s", "12.625"]
+
+
+def test_a_preset_takes_the_whole_selection(reaper, ramp):
+    item = {"file": ramp, "position": 1, "length": 0.01, "selected": True}
+    reaper.run("Athanor_render_to_takes.lua", tracks=[{"name": "a", "items": [item, item]}], limit_s=0.1,
+               inputs="preset stems and more|")
+    assert [said[0].removeprefix("/athanor/v1/") for said in reaper.said()] == ["clip/clear", "clip/add", "clip/add",
+                                                                                "preset", "hello"]
+    assert reaper.said()[3][2:5] == ["stems and more", "@lane", "take_lane"]
+
+
 def test_results_become_tracks_below_the_item_in_one_undo_step(reaper, ramp):
     item = {"file": ramp, "position": 1 / 3, "length": 0.01, "selected": True}
     guid = "{FAKE-MediaItem-0003}"
