@@ -55,11 +55,11 @@ def _process(path: Path, chain: Chain, arguments: argparse.Namespace, output: Ou
     job_id = uuid.uuid4().hex
     processed = run_chain(chain, clip, timeout_s=arguments.timeout_s, on_step=lambda done, total, name: output.progress(
         Progress(job_id, name or "written", done, total)))
-    source = SourceClip(role="clip", file=str(path), sample_rate=clip.sample_rate, length_samples=clip.n_samples,
-                        channels=clip.channels, checksum=checksum(path))
+    source = SourceClip(role="clip", file=str(path), path=str(path.absolute()), sample_rate=clip.sample_rate,
+                        length_samples=clip.n_samples, channels=clip.channels, checksum=checksum(path))
     start = decide_start(None, bext.time_reference_samples if bext else None, clip.sample_rate)
     origin = Origin(job_id, job_id[:12], datetime.now().astimezone(), start, "chain", chain.title, (source,),
-                    bext.coding_history if bext else "")
+                    history=bext.coding_history if bext else "")
     target = arguments.out.expanduser().absolute() / f"{result_stem([path.stem], chain.title, job_id)}.wav"
     record = place(processed, target, "processed", origin, {"kind": "chain", "chain": chain.model_dump(mode="json")})
     output.event("result", clip=str(path), file=str(target), record=str(record_path(target)),

@@ -28,7 +28,7 @@ def test_starting_it_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("command", [*KINDS, "chain", "jobs", "status", "cancel", "models", "palette", "presets", "up",
-                                     "serve", "bridge", "stop", "demo", "doctor", "export"])
+                                     "serve", "bridge", "stop", "demo", "doctor", "export", "again", "history", "folders"])
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
