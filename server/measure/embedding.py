@@ -2,7 +2,7 @@
 """What an embedding of sounds must offer, and the figures that any embedding gives: likeness of clips, FAD. No torch.
 
 Two exist: `clap` (from the hub, the papers') and `embedded_embedding` (ships); `vggish` gives vectors for a Frechet
-distance and no more. A figure is named after its embedding; only CLAP's are called CLAP-A and CLAP-T, only VGGish's FAD alone.
+distance and no more. A figure is named after its embedding; only CLAP's are called CLAP-A and CLAP-T, only VGGish's FAD.
 """
 
 from __future__ import annotations
