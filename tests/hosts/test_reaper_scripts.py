@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import presets
 from tests.hosts.reaper_fake import HERE, SCRIPTS, FakeReaper
 
 pytestmark = pytest.mark.hosts
@@ -77,7 +78,8 @@ def test_fuse_takes_all_items_and_other_kinds_take_each(reaper, ramp):
     assert [said[-1] for said in reaper.said()[1:3]] == ["one", "söng.wav"]
     reaper.kept.clear()
     reaper.run("Athanor_split_into_stems.lua", tracks=tracks, limit_s=0.1)
-    assert [said[0].rpartition("/")[2] for said in reaper.said()[5:]] == ["clear", "add", "separate"] * 2 + ["hello"]
+    assert [said[0].rpartition("/")[2] for said in reaper.said()[5:]] == ["clear", "add", "preset"] * 2 + ["hello"]
+    assert reaper.said()[7][2] == "separate_stems"
 
 
 def test_generate_needs_no_item_and_lies_at_the_edit_cursor(reaper):
@@ -87,13 +89,37 @@ def test_generate_needs_no_item_and_lies_at_the_edit_cursor(reaper):
     assert render[-4:] == ["@prompt", "rain", "@start_s", "12.625"]
 
 
-def test_a_preset_takes_the_whole_selection(reaper, ramp):
+def test_a_preset_of_another_name_takes_the_whole_selection(reaper, ramp):
     item = {"file": ramp, "position": 1, "length": 0.01, "selected": True}
     reaper.run("Athanor_render_to_takes.lua", tracks=[{"name": "a", "items": [item, item]}], limit_s=0.1,
-               inputs="preset stems and more|")
+               inputs="preset my own|")
     assert [said[0].removeprefix("/athanor/v1/") for said in reaper.said()] == ["clip/clear", "clip/add", "clip/add",
                                                                                 "preset", "hello"]
-    assert reaper.said()[3][2:5] == ["stems and more", "@lane", "take_lane"]
+    assert reaper.said()[3][2:5] == ["my own", "@lane", "take_lane"]
+
+
+GESTURES = {"Athanor_split_into_stems": ("separate_stems", False), "Athanor_four_edits_as_takes": ("edit_four", True),
+            "Athanor_fill_dropout": ("restore_dropout", True), "Athanor_clean_room": ("restore_room", True),
+            "Athanor_eight_variations": ("vary_eight", False)}
+
+
+@pytest.mark.parametrize("name", GESTURES)
+def test_an_everyday_job_is_one_gesture_with_a_preset_that_exists(reaper, ramp, name):
+    preset, as_takes = GESTURES[name]
+    item = {"file": ramp, "position": 10, "length": 0.5, "selected": True}
+    reaper.run(f"{name}.lua", tracks=[{"name": "a", "items": [item]}], limit_s=0.1, time_selection=[10.125, 10.25])
+    asked = reaper.said()[2]
+    assert asked[0] == "/athanor/v1/preset"
+    assert presets.load(asked[2]).name == preset
+    assert asked[3:5] == ["@lane", "take_lane" if as_takes else "new_track"]
+    assert asked[11:] == (["@gap", "0.125000000:0.250000000"] if name == "Athanor_fill_dropout" else [])
+
+
+def test_a_dropout_needs_a_time_selection_within_the_item(reaper, ramp):
+    item = {"file": ramp, "position": 10, "length": 0.5, "selected": True}
+    seen = reaper.run("Athanor_fill_dropout.lua", tracks=[{"name": "a", "items": [item]}], time_selection=[9.9, 10.25])
+    assert seen["shown"]["boxes"] == ['Select the time of the dropout, within the item "söng.wav".']
+    assert reaper.said() == []
 
 
 def test_results_become_tracks_below_the_item_in_one_undo_step(reaper, ramp):

@@ -6,8 +6,9 @@
 --   lua5.4 fake_reaper.lua SCRIPT SCENARIO.lua OUT.json
 --
 -- SCENARIO returns a table: tracks = {{name, items = {{file, position, length, offset, playrate, selected}}}}, and may set
--- rate, tempo, inputs (what the person types into the dialog), press = {text, key} (the key that is pressed once a row of the
--- window holds that text), ext (values kept from an earlier session), limit_s. OUT gets the project and all that was shown.
+-- rate, tempo, cursor, time_selection, inputs (what the person types into the dialog), press = {text, key} (the key that is
+-- pressed once a row of the window holds that text), until_row (the text at which REAPER is closed), ext (values kept from an
+-- earlier session), limit_s. OUT gets the project and all that was shown.
 
 local script, scenario_path, out_path = table.unpack (arg)
 local scenario = dofile (scenario_path)
@@ -195,6 +196,9 @@ local interface = {
   ColorToNative = { "i i i", function (red, green, blue) return red | green << 8 | blue << 16 end },
   TimeMap_GetTimeSigAtTime = { "project n", function () return 3, 4, scenario.tempo or 120.0 end },
   TimeMap2_timeToQN = { "project n", function (_, seconds) return seconds * (scenario.tempo or 120.0) / 60 end },
+  GetSet_LoopTimeRange2 = { "project b b n n b", function ()
+    return table.unpack (scenario.time_selection or { 0.0, 0.0 })
+  end },
   GetCursorPosition = { "", function () return scenario.cursor or 0.0 end },
   GetExtState = { "s s", function (_, key) return ext[key] or "" end },
   SetExtState = { "s s s b", function (_, key, value)

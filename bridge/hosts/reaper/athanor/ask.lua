@@ -8,7 +8,8 @@ local watch = require "watch"
 
 local ask = {}
 local SECTION = "athanor"
-local TOGETHER, NEEDS_NONE = { fuse = true }, { generate = true } -- every other kind works on each item by itself
+local NEEDS_NONE = { generate = true }
+local EACH = { separate = true, edit = true, restore = true, vary = true, learn = true } -- others take all items together
 
 local function tell (text)
   reaper.ShowMessageBox (text, "Athanor", 0)
@@ -44,8 +45,8 @@ end
 -- One request: of the clips of a group, or of none at the edit cursor.
 local function request (what, group, options, as_takes)
   local id, first = spool.request_id (), group[1] or { guid = "", position = reaper.GetCursorPosition () }
-  local words = music (first.position)
-  table.move (options, 1, #options, #words + 1, words)
+  local words, chosen = music (first.position), options (first)
+  table.move (chosen, 1, #chosen, #words + 1, words)
   pending.add { request = id, label = (what:gsub ("[,;]", " ")), as_takes = as_takes, guid = first.guid,
                 position = first.position }
   if #group > 0 then
@@ -62,31 +63,49 @@ local function request (what, group, options, as_takes)
   spool.send (table.unpack (fields))
 end
 
+-- The kind of what is asked for; a preset that comes with Athanor begins with its kind.
+local function kind_of (what)
+  return what:match ("^preset%s+(%a+)") or what
+end
+
 -- The clips of each request: all of them together, each by itself, or none.
 local function grouped (what, selected)
-  if NEEDS_NONE[what] then return { {} } end
-  if TOGETHER[what] or what:match ("^preset ") then return { selected } end
+  local kind = kind_of (what)
+  if NEEDS_NONE[kind] then return { {} } end
+  if not EACH[kind] then return { selected } end
   local groups = {}
   for i, clip in ipairs (selected) do groups[i] = { clip } end
   return groups
 end
 
--- Renders the selected items. what: a kind, or `preset NAME`. options: a list of fields. as_takes: results become takes of
--- the item, else tracks below it.
+-- Renders the selected items. what: a kind, or `preset NAME`. options: a list of fields, or a function that gives it for a
+-- clip, or nil and the reason why that cannot be done. as_takes: results become takes of the item, else tracks below it.
 function ask.render (what, options, as_takes)
   local known, problem = spool.open ()
   if not known then return tell (problem) end
   local selected = {}
-  if not NEEDS_NONE[what] then
+  if not NEEDS_NONE[kind_of (what)] then
     selected, problem = clips.selected ()
     if not selected then return tell (problem) end
   end
+  local chosen = type (options) == "function" and options or function () return options end
   for _, clip in ipairs (selected) do
-    known, problem = clips.export (clip, spool.root, spool.request_id ())
+    known, problem = chosen (clip)
+    if known then known, problem = clips.export (clip, spool.root, spool.request_id ()) end
     if not known then return tell (problem) end
   end
-  for _, group in ipairs (grouped (what, selected)) do request (what, group, options, as_takes) end
+  for _, group in ipairs (grouped (what, selected)) do request (what, group, chosen, as_takes) end
   watch.start (false)
+end
+
+-- The time selection within a clip, as the gap that a restore fills: options, or nil and what to do.
+function ask.gap (clip)
+  local from, to = reaper.GetSet_LoopTimeRange2 (0, false, false, 0, 0, false)
+  from, to = from - clip.position, to - clip.position
+  if to <= from or from < 0 or to > clip.samples / clip.rate then
+    return nil, string.format ("Select the time of the dropout, within the item %q.", clip.name)
+  end
+  return { "@gap", string.format ("%.9f:%.9f", from, to) }
 end
 
 -- The same, asking the person what and how; the last answer is offered again.
