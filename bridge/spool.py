@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.clients import folder_name
+from bridge.http.files import CLIPS_FOLDER
 from bridge.outlets import SPOOL, Address, Outlet
 from bridge.packets import Message
 from bridge.placement import make_folder
@@ -44,7 +45,8 @@ class SpoolServer:
         self._watching: asyncio.Task[None] | None = None
 
     def start(self, reception: Reception) -> None:
-        """Hear and answer."""
+        """Hear and answer. The folder for clips is made, too: a host's scripts may not be able to make one."""
+        make_folder(self._folder.with_name(CLIPS_FOLDER))
         self._reception = reception
         reception.outlets.add(SPOOL, self)
         self._watching = asyncio.get_running_loop().create_task(self._watch(), name="spool")
