@@ -16,7 +16,7 @@ from server.kinds.restore import RestoreOptions
 from server.methods import consistency
 from server.methods.context import Context
 from server.methods.count import Counter
-from server.methods.decoding import decode_for_gradient
+from server.methods.decoding import decode_for_gradient, recomputed
 from server.methods.fitting import Fitted, fit, unfit
 from server.methods.known import Known, gap_frames, known, roughly_mended
 from server.methods.measurement import Measurement, measurement
@@ -158,7 +158,9 @@ def sample(repair: Repair, distances: list[float]) -> Tensor:
     if options.task == "inpaint" and options.begin != "noise":
         guide = Held(guide, _free_of_gaps(repair, x0), x0, e)
         state = State(torch.lerp(state.x, guide.at(levels.at(state.index)), guide.known), state.index)
-    return steer(denoise, state, levels, guide, on_step=lambda event: repair.count("restoring", cost * repair.sources)).x
+    with recomputed(backbone.network):
+        return steer(denoise, state, levels, guide,
+                     on_step=lambda event: repair.count("restoring", cost * repair.sources)).x
 
 
 def _inverted(repair: Repair, x0: Tensor, levels: Levels) -> Tensor:

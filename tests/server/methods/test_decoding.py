@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
 from server.methods import decoding
-from server.methods.decoding import decode_for_gradient
+from server.methods.decoding import decode_for_gradient, recomputed
 from server.models import tiny
 from server.models.loading import load
 
@@ -31,3 +33,18 @@ def test_items_and_long_clips_are_taken_one_after_the_other(backbone, monkeypatc
     torch.testing.assert_close(audio, backbone.decode(latents, 3950))
     audio.sum().backward()
     assert latents.grad.sum() == 2 * 3950 and latents.grad.max() == 1.0
+
+
+def test_a_network_is_computed_again_for_the_same_gradient(tmp_path):
+    real = load(str(tiny.build("stable_audio", tmp_path / "tiny")))
+    null, level = [real.condition(None, 0.5)], real.levels(10).at(5)
+    x = torch.randn(1, *real.latent_shape(8000), generator=torch.Generator().manual_seed(0))
+    gradients, calls = [], []
+    real.network.transformer_blocks[0].register_forward_pre_hook(lambda *_: calls.append(len(gradients)))
+    for again in (False, True):
+        at = x.clone().requires_grad_()
+        with recomputed(real.network) if again else nullcontext():
+            real.denoise(at, level, null).square().sum().backward()
+        gradients.append(at.grad)
+    torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-5)
+    assert calls == [0, 1, 1] and not real.network.is_gradient_checkpointing
