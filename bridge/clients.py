@@ -53,6 +53,10 @@ class Clients:
             return Address(UDP, f"{source.host}:{reply_port}")
         return Address(HTTP, name) if source.transport == HTTP else source
 
+    def left(self, source: Address) -> None:
+        """A connection has ended; who comes from the same place later is somebody else until it says hello."""
+        self._names.pop(source, None)
+
     def name(self, source: Address, claimed: str = "") -> str:
         """The client that a message is from: as it claims by `@client`, else by its source.
 

@@ -54,7 +54,8 @@ async def serve(settings: BridgeSettings) -> None:
     connect = connector(_log.warning)
     await transports.start(journal, lambda on_progress: Session(journal, connect, work_folder(), on_progress))
     # The one line of a bridge's stdout: who started it reads the port from it.
-    print(f"OSC on {settings.host}:{transports.port}, files in {settings.root.resolve()}", flush=True)
+    print(f"OSC on {settings.host}:{transports.port}, HTTP on {settings.host}:{transports.http_port}, "
+          f"files in {settings.root.resolve()}", flush=True)
     try:
         await _told_to_stop(settings.until_stdin_ends)
     finally:

@@ -63,6 +63,7 @@ class OscTcpServer:
             _log.debug("%s: %s", peer, error)
         finally:
             self._connections.pop(peer, None)
+            self._reception.clients.left(Address(TCP, peer))
             self._tasks.discard(task)
             writer.close()
 

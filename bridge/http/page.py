@@ -47,13 +47,13 @@ request whose `Host` is not this server, or whose `Origin` is a page of another 
 A whole exchange:
 
 ```
-TOKEN=...; A="Authorization: Bearer $TOKEN"; J="Content-Type: application/json"; U=http://127.0.0.1:{DEFAULT_HTTP_PORT}{PREFIX}
-C='"options": {{"client": "shell"}}'
-curl -H "$A" -H "$J" $U/hello -d '{{"client": "shell"}}'
-curl -H "$A" -N "$U/events?client=shell" &
-curl -H "$A" -T a.wav $U/files/{CLIPS_FOLDER}/a.wav
-curl -H "$A" -H "$J" $U/render/vary -d "{{\"request\": \"r1\", \"clip\": \"{CLIPS_FOLDER}/a.wav\", $C}}"
-curl -H "$A" -H "$J" $U/job/ack -d "{{\"request\": \"r2\", \"job\": \"r1\", $C}}"
+A="Authorization: Bearer ..."; U=http://127.0.0.1:{DEFAULT_HTTP_PORT}{PREFIX}
+post() {{ curl -H "$A" -H "Content-Type: application/json" "$U/$1" -d "$2"; }}
+post hello '{{"client": "shell"}}'
+curl -N -H "$A" "$U/events?client=shell" &
+curl -H "$A" -T a.wav "$U/files/{CLIPS_FOLDER}/a.wav"
+post render/vary '{{"request": "r1", "clip": "{CLIPS_FOLDER}/a.wav", "options": {{"client": "shell"}}}}'
+post job/ack '{{"request": "r2", "job": "r1", "options": {{"client": "shell"}}}}'
 ```
 
 ## OSC over TCP

@@ -39,6 +39,36 @@ def test_names_outlive_the_bridge_and_move_with_a_new_hello(journal):
     assert clients.address("max") == Address("udp", "127.0.0.1:7401")
 
 
+def test_each_transport_has_its_own_way_back(journal):
+    clients = Clients(journal, 9101)
+    sources = {"live": Address("http", "live"), "reaper": Address("spool", "reaper"),
+               "max": Address("tcp", "127.0.0.1:50001")}
+    for name, source in sources.items():
+        clients.hello(name, source)
+    clients.hello("ardour", Address("udp", "127.0.0.1:50002"), via="spool", wake="3819 /access_action LuaAction/script-2")
+    clients.hello("script", Address("http", "script"), reply_port=7400)
+    again = Clients(journal, 9101)
+    for name, source in sources.items():
+        assert again.address(name) == source
+    assert again.address("ardour") == Address("spool", "ardour", "3819 /access_action LuaAction/script-2")
+    assert again.address("script") == Address("udp", "127.0.0.1:7400")
+
+
+@pytest.mark.parametrize("source", [Address("tcp", "127.0.0.1:1"), Address("udp", "127.0.0.1:1"), Address("spool", "x"),
+                                    Address("http", "-")])
+def test_who_said_no_hello_is_found_by_its_name_alone(journal, source):
+    clients = Clients(journal, 9101)
+    assert clients.address(clients.name(source)) == source
+    assert not clients.knows(clients.name(source))
+
+
+def test_a_connection_that_ended_has_no_name(journal):
+    clients, source = Clients(journal, 9101), Address("tcp", "127.0.0.1:50001")
+    clients.hello("max", source)
+    clients.left(source)
+    assert clients.name(source) == "tcp:127.0.0.1:50001"
+
+
 def test_a_claimed_name_must_have_said_hello(journal):
     clients = Clients(journal, 9101)
     clients.hello("term", Address("udp", "127.0.0.1:54321"), 7400)

@@ -4,6 +4,7 @@
 import asyncio
 
 import pytest
+from pythonosc.tcp_client import SimpleTCPClient
 
 from bridge.framing import LengthFraming, SlipFraming
 from bridge.packets import decode, encode
@@ -93,6 +94,17 @@ async def test_what_is_no_osc_is_hung_up_on_and_the_next_one_is_heard(lonely_bri
     writer.close()
     await asyncio.gather(writer.wait_closed(), return_exceptions=True)
     assert (await (await connect(SlipFraming())).ask("ping", "alive")).address == f"{PREFIX}/ok"
+
+
+@pytest.mark.parametrize("mode", ["1.0", "1.1"])
+async def test_python_osc_s_own_client_is_answered(lonely_bridge, mode):
+    def ask():
+        with SimpleTCPClient("127.0.0.1", lonely_bridge.port, mode=mode) as other:
+            other.send_message(f"{PREFIX}/ping", "p1")
+            return next(other.get_messages(LIMIT_S))
+
+    heard = await asyncio.to_thread(ask)
+    assert (heard.address, heard.params[:2]) == (f"{PREFIX}/ok", ["p1", f"{PREFIX}/ping"])
 
 
 async def test_garbage_in_a_frame_is_passed_over(connect):
