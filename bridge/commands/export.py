@@ -45,19 +45,23 @@ def run(arguments: argparse.Namespace) -> int:
     first = results[0][0]
     out = (arguments.out or first.with_suffix(f".{arguments.format}")).expanduser().absolute()
     timeline = arrange(out.stem, results, arguments.rate)
-    write(timeline, out, arguments.format)
     output = Output(arguments.as_json)
+    for remark in write(timeline, out, arguments.format):
+        output.say(remark)
     output.event("exported", file=str(out), format=arguments.format, sample_rate=timeline.sample_rate,
                  tracks=[{"name": track.name, "clips": len(track.clips)} for track in timeline.tracks])
     output.result(str(out))
     return 0
 
 
-def write(timeline: Timeline, path: Path, format: str) -> None:
-    """Write a timeline in a format, so that `path` holds either the whole new file or what it held before."""
+def write(timeline: Timeline, path: Path, format: str) -> list[str]:
+    """Write a timeline in a format, so that `path` holds either the whole new file or what it held before.
+
+    Returns what a person should know of the file."""
     part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
     try:
-        importlib.import_module(f"bridge.interchange.{format}").write(timeline, part)
+        remarks = importlib.import_module(f"bridge.interchange.{format}").write(timeline, part)
         os.replace(part, path)
+        return remarks or []
     finally:
         part.unlink(missing_ok=True)

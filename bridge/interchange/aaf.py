@@ -7,6 +7,7 @@ program to program, and mono is read by all.
 
 from __future__ import annotations
 
+from math import ceil, log10
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +19,39 @@ from server.audio import read_clip
 
 _BYTES = 3
 _FULL = 1 << 23
+_FRAMES = 25
 _SIDES = ("L", "R")
 
 
-def write(timeline: Timeline, path: Path) -> None:
-    """Write the composition to `path`, with the sound in it.
+def write(timeline: Timeline, path: Path) -> list[str]:
+    """Write the composition to `path`, with the sound in it. Returns what a person should know of it.
 
     Raises:
         InvalidOption: the library is not installed.
         InvalidInput: a sound file cannot be read.
     """
     library = load("aaf2", "pyaaf2", "aaf")
+    cut: list[str] = []
     with library.open(str(path), "w") as file:
         composition = file.create.CompositionMob(timeline.name)
         composition.usage = "Usage_TopLevel"
         file.content.mobs.append(composition)
-        masters = {clip.sound: _master(file, clip) for track in timeline.tracks for clip in track.clips}
+        masters = {clip.sound: _master(file, clip, cut) for track in timeline.tracks for clip in track.clips}
+        _timecode(file, composition, timeline)
         for track in timeline.tracks:
             for channel in range(track.channels):
                 _slot(file, composition, track, channel, masters, timeline.sample_rate)
+    return cut
+
+
+def _timecode(file: Any, composition: Any, timeline: Timeline) -> None:
+    """The timecode that the edit protocol wants of a composition: it begins at zero, as the timeline does."""
+    last = max(clip.end for track in timeline.tracks for clip in track.clips)
+    slot = composition.create_timeline_slot(_FRAMES)
+    slot.name = "TC"
+    slot["PhysicalTrackNumber"].value = 1
+    slot.segment = file.create.Timecode(_FRAMES, drop=False)
+    slot.segment.start, slot.segment.length = 0, ceil(last * _FRAMES)
 
 
 def _slot(file: Any, composition: Any, track: Track, channel: int, masters: dict[Path, Any], rate: int) -> None:
@@ -54,13 +69,18 @@ def _slot(file: Any, composition: Any, track: Track, channel: int, masters: dict
     slot.segment.length = now
 
 
-def _master(file: Any, clip: PlacedClip) -> Any:
-    """A clip's master mob: slot c + 1 is channel c, each with a source mob that holds its samples."""
+def _master(file: Any, clip: PlacedClip, cut: list[str]) -> Any:
+    """A clip's master mob: slot c + 1 is channel c, each with a source mob that holds its samples; `cut` gets a sentence
+    where they exceed full scale."""
     master = file.create.MasterMob(clip.name)
     master.comments["athanor job"] = clip.job_id
     master.comments["athanor role"] = clip.role
     file.content.mobs.append(master)
     samples = read_clip(clip.sound).samples
+    peak = float(np.abs(samples).max())
+    if peak > 1:
+        cut.append(f"{clip.name}: peaks {20 * log10(peak):.1f} dB over full scale are cut off in the AAF's 24 bits; the "
+                   "sound file itself has them whole.")
     for channel in range(clip.channels):
         source = file.create.SourceMob(_channel_name(clip.name, channel, clip.channels))
         file.content.mobs.append(source)
