@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
+
 import pytest
 
 from server.audio import resample, to_channels
 from server.measure import probes
 from server.measure import separation_variants as variants
 from server.measure.bench import Bench
+from server.measure.datasets.mixture import Mixture
 from server.measure.embedded_embedding import EmbeddedEmbedding
+from server.methods.context import Output
 
 
 def test_comparisons_are_exact_for_the_sources_themselves(two_tones):
@@ -38,10 +41,22 @@ def test_a_random_prompt_is_of_what_is_not_there(two_tones):
     assert variants._spoken({"guidance": 2.0}, two_tones, []) == {"guidance": 2.0}
 
 
-def test_parts_of_the_editor_by_components_are_cut_out_of_the_mixture_and_put_in_the_order_of_the_stems(two_tones, bench):
-    found = variants.by_editor(bench, two_tones, {"steps": 4, "guidance": 1.0})
-    assert len(found.generated) == len(found.masked) == 2
-    for part, masked in zip(found.generated, found.masked, strict=True):
-        assert part.samples.shape == masked.samples.shape == two_tones.clip.samples.shape
-        assert np.abs(masked.samples).max() <= 2 * np.abs(two_tones.clip.samples).max()
-    assert variants._order(found.masked, two_tones) == [0, 1] and variants._order(found.masked[::-1], two_tones) == [1, 0]
+class _Varying:
+    """A studio whose `vary` gives the stems themselves back, the last one first."""
+
+    def __init__(self, bench: Bench, mixture: Mixture) -> None:
+        self.backbone, self.mixture, self.asked = bench.backbone, mixture, {}
+
+    def __call__(self, kind: str, clips, **options) -> list[Output]:
+        self.asked = {"kind": kind, **options}
+        stems = [Output("variation", label, stem) for label, stem in self.mixture.stems.items()]
+        return [*stems[::-1], Output("directions", "directions", data=b"")]
+
+
+def test_ways_along_components_are_parts_in_the_order_of_the_stems(two_tones, bench: Bench, monkeypatch):
+    monkeypatch.setattr(probes, "round_trip", lambda backbone, clip: clip)
+    varying = _Varying(bench, two_tones)
+    found = variants.by_editor(dataclasses.replace(bench, studio=varying), two_tones, {"steps": 4, "guidance": 1.0})
+    assert varying.asked == {"kind": "vary", "seed": 5, "directions": 1, "steps": 4}, "guidance of separate is not of vary"
+    assert list(found.generated) == list(two_tones.stems.values())
+    assert min(variants.gains_db(two_tones, found.masked)) > 20

@@ -12,7 +12,7 @@ from server.measure import stem_classes
 from server.measure.bench import Bench
 from server.measure.mel_classifier import Course
 
-HASTY = judges.Plan(corpus_clips=4, through=1, test_clips=1, course=Course(steps=20))
+HASTY = judges.Plan(corpus_clips=4, through=1, test_clips=1, course=Course(steps=10))
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +38,11 @@ def test_a_stem_has_moved_if_its_class_rose_and_every_other_fell():
 
 
 def test_true_stems_reach_their_own_ceiling_and_the_mixture_nothing(judged: Bench):
-    true = stem_classes.measure(judged, lambda mixture: list(mixture.stems.values()), 3, 0.5, 16000, HASTY, _nothing)
-    assert true["listener"] == "the judge" and len(true["mixtures"]) == 3
+    true = stem_classes.measure(judged, lambda mixture: list(mixture.stems.values()), 2, 0.5, 16000, HASTY, _nothing)
+    assert true["listener"] == "the judge" and len(true["mixtures"]) == 2
     assert true["moved"] == true["ceiling"] and [row["moved"] for row in true["mixtures"]] == [
         row["true"] for row in true["mixtures"]]
-    none = stem_classes.measure(judged, lambda mixture: [mixture.clip] * 2, 3, 0.5, 16000, HASTY, _nothing)
+    none = stem_classes.measure(judged, lambda mixture: [mixture.clip] * 2, 2, 0.5, 16000, HASTY, _nothing)
     assert none["moved"] == none["toward"] == none["of_true"] == 0 and none["ceiling"] == true["ceiling"] > 0
     assert f"of the true stems {true['ceiling']:.0%} have" in stem_classes.line(true)
 
