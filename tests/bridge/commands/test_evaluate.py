@@ -51,6 +51,9 @@ def test_sizes_go_to_the_process_that_measures(tmp_path):
     sent = evaluate._words(parser().parse_args(words), tmp_path)
     assert sent[-9:] == ["--pairs", "6", "--levels", "8", "--seconds", "3.0", "--learn", "full=true", "rank=2"]
     assert "--clips" not in sent and "--fuse" not in sent
+    named = ["--parts", "restoration", "--embedding", "zerosep", "--fad", "vggish"]
+    sent = evaluate._words(parser().parse_args(["evaluate", "mosaic", *named]), tmp_path)
+    assert all(word in sent for word in named)
 
 
 @pytest.mark.timeout(300)
