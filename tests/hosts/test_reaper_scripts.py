@@ -70,6 +70,13 @@ def test_an_item_goes_out_as_it_is_heard(reaper, ramp):
     assert seen["ext"]["last"].startswith("edit|")
 
 
+@pytest.mark.parametrize(("length_s", "samples"), [(0.2, 8820), (8820.25 / RATE, 8821), (0.3 - 0.1, 8820)])
+def test_what_goes_out_is_not_shorter_than_the_item(reaper, ramp, length_s, samples):
+    item = {"file": ramp, "position": 0, "length": length_s, "selected": True}
+    reaper.run("Athanor_render_to_takes.lua", tracks=[{"name": "a", "items": [item]}], limit_s=0.1, inputs="edit|")
+    assert soundfile.info(reaper.root / reaper.said()[1][2]).frames == samples
+
+
 def test_fuse_takes_all_items_and_other_kinds_take_each(reaper, ramp):
     item = {"file": ramp, "position": 1, "length": 0.01, "selected": True}
     tracks = [{"name": "one", "items": [item]}, {"name": "", "items": [item]}]

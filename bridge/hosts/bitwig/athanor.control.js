@@ -48,8 +48,8 @@ function makePanel() {
       options: document.getStringSetting("Options (@name value)", "Athanor", 400, "")
    };
    Object.keys(panel).forEach(function (name) { panel[name].markInterested(); });
-   document.getSignalSetting(" ", "Athanor", "Render").addSignalObserver(render);
-   document.getSignalSetting("  ", "Athanor", "Cancel").addSignalObserver(cancel);
+   document.getSignalSetting("Start", "Athanor", "Render").addSignalObserver(render);
+   document.getSignalSetting("Stop", "Athanor", "Cancel").addSignalObserver(cancel);
 }
 
 function connect() {
@@ -58,14 +58,16 @@ function connect() {
    space.registerDefaultMethod(receive);
    osc.createUdpServer(OWN_PORT, space);
    bridge = osc.connectToUdpServer("127.0.0.1", BRIDGE_PORT, null);
-   bridge.sendMessage(PREFIX + "/hello", CLIENT, String(OWN_PORT), "Bitwig Studio", "1");
+   send("/hello", CLIENT, OWN_PORT, "Bitwig Studio", 1);
 }
 
-// Every value goes as a text: the bridge reads numbers from it, and none is rounded on the way.
+// Every value goes as a text: the bridge reads numbers from it, and none is rounded on the way. `join` makes a plain text of
+// what was put together, and the call is written out, because not every engine of Bitwig's lends its own methods to `apply`.
 function send() {
-   var values = Array.prototype.slice.call(arguments);
-   values[0] = PREFIX + values[0];
-   bridge.sendMessage.apply(bridge, values);
+   var values = Array.prototype.map.call(arguments, function (value) { return [value].join(""); });
+   values[0] = [PREFIX, values[0]].join("");
+   var listed = values.map(function (value, i) { return "v[" + i + "]"; }).join(", ");
+   new Function("c", "v", "c.sendMessage(" + listed + ");")(bridge, values);
 }
 
 function requestId() {
@@ -92,7 +94,7 @@ function render() {
       send("/clip/clear", requestId());
       files.forEach(function (file) { send("/clip/add", requestId(), file); });
    }
-   fields.push("@lane", "slot", "@track", track.name().get(), "@tempo", String(transport.tempo().value().getRaw()));
+   fields.push("@lane", "slot", "@track", track.name().get(), "@tempo", transport.tempo().value().getRaw());
    jobs[request] = { parts: {}, label: what };
    send.apply(null, fields.concat(words(panel.options.get())));
 }

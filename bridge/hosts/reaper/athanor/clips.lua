@@ -54,7 +54,8 @@ function clips.describe (item)
   end
   local rate = math.floor (reaper.GetMediaSourceSampleRate (source))
   if rate <= 0 then rate = math.floor (reaper.GetSetProjectInfo (0, "PROJECT_SRATE", 0, false)) end
-  local samples = math.floor (reaper.GetMediaItemInfo_Value (item, "D_LENGTH") * rate + 0.5)
+  -- To the next whole sample: a take that is shorter than its item begins anew at the end.
+  local samples = math.ceil (reaper.GetMediaItemInfo_Value (item, "D_LENGTH") * rate - 1e-6)
   if samples < 1 then return nil, "A selected item has no length." end
   return {
     guid = text_of (reaper.GetSetMediaItemInfo_String, item, "GUID"),
