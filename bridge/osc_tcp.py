@@ -76,7 +76,7 @@ class OscTcpServer:
         while data:
             for packet in framing.feed(data):
                 await self._take(packet, Address(TCP, peer))
-            await writer.drain()
+                await writer.drain()  # who does not read its answers is not heard any further
             data = await reader.read(MAX_PACKET)
 
     async def _take(self, packet: bytes, source: Address) -> None:

@@ -125,6 +125,8 @@ def _value(name: str, value: Any) -> Value | None:
         raise InvalidOption(f"{name}={value} is not a number.")
     if isinstance(value, str) and value.startswith("@") and len(value) > 1:
         raise InvalidOption(f"{name}={value!r} begins with @, which marks the name of an option; leave it out.")
+    if isinstance(value, str) and ("\0" in value or value.encode("utf-8", "ignore").decode() != value):
+        raise InvalidOption(f"{name} holds a character that no text may hold (NUL, or half a surrogate pair).")
     if value is None or isinstance(value, (str, int, float)):
         return value
     raise InvalidOption(f"{name} is neither a text nor a number.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import hdrs, web
 
@@ -25,9 +25,15 @@ class Guard:
 
     Host is checked so that a name of somebody else's that points here (DNS rebinding) leads nowhere, Origin so that no
     page of another site gets an answer, and the token because other people may use this machine.
+
+    Args:
+        port: the server's own.
+        token: what a request must carry.
+        open_to_all: handlers that need no token, because they tell nothing but what the documentation tells, too.
     """
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str, open_to_all: Collection[Handler]) -> None:
+        self._open_to_all = open_to_all
         self._hosts = {f"{name}:{port}" for name in _NAMES}
         self._origins = {f"http://{host}" for host in self._hosts}
         self._authorization = f"Bearer {token}".encode()
@@ -61,21 +67,12 @@ class Guard:
             raise _forbidden(f"Host {host[:100]!r} is not this server; connect to 127.0.0.1.")
         if origin is not None and origin not in self._origins:
             raise _forbidden(f"pages of {origin[:100]!r} may not use this server.")
-        if request.match_info.handler in _OPEN:
+        if request.match_info.handler in self._open_to_all:
             return
         given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._authorization):
             raise _forbidden("send the header 'Authorization: Bearer <token>', with the token of "
                              "bridge/connection.json in Athanor's data folder.")
-
-
-_OPEN: set[Handler] = set()
-
-
-def needs_no_token(handler: Handler) -> Handler:
-    """Marks a handler that tells nothing but what the documentation tells, too."""
-    _OPEN.add(handler)
-    return handler
 
 
 def refused(error: AthanorError, status: int | None = None, request_id: str = "") -> web.Response:

@@ -14,7 +14,7 @@ from aiohttp import web
 from bridge.http.calls import OPTIONS, Collected, answer_json, message_of
 from bridge.http.events import EventStreams
 from bridge.http.files import Files
-from bridge.http.guard import Guard, needs_no_token, refused
+from bridge.http.guard import Guard, refused
 from bridge.oscquery import ATTRIBUTES, host_info, node
 from bridge.outlets import HTTP, Address
 from bridge.reception import Reception
@@ -61,14 +61,13 @@ class HttpServer:
         await self._runner.cleanup()
 
     def _application(self) -> web.Application:
-        guard, files = Guard(self.port, self._token), Files(self._root)
+        guard, files = Guard(self.port, self._token, (self._query,)), Files(self._root)
         application = web.Application(middlewares=[guard.middleware], client_max_size=MAX_BODY_BYTES)
         application.router.add_get(f"{PREFIX}/events", self._events.serve)
         application.router.add_get(f"{PREFIX}/files/{{name:.+}}", files.get)
         application.router.add_put(f"{PREFIX}/files/{{name:.+}}", files.put)
         application.router.add_post(f"{PREFIX}/{{rest:.+}}", self._call)
         application.router.add_get("/{path:.*}", self._query)
-        needs_no_token(self._query)
         return application
 
     async def _call(self, request: web.Request) -> web.Response:

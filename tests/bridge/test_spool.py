@@ -56,6 +56,14 @@ def spool(lonely_bridge, root):
     return SpoolClient(root, "ardour")
 
 
+@pytest.fixture
+def early(root):
+    client = SpoolClient(root, "early")
+    client.send("ping", "e1")
+    client.send("ping", "e2")
+    return client
+
+
 async def test_requests_are_answered_in_order_and_their_files_removed(spool, root):
     for number in range(5):
         spool.send("ping", f"p{number}")
@@ -63,6 +71,10 @@ async def test_requests_are_answered_in_order_and_their_files_removed(spool, roo
     hello = await spool.ask("hello", "ardour")
     assert hello.values[4] == str(root)
     assert not list(spool.inbox.iterdir())
+
+
+async def test_what_was_written_before_the_bridge_started_is_answered(early, lonely_bridge):
+    assert [(await early.next()).values[0] for _ in range(2)] == ["e1", "e2"]
 
 
 async def test_what_is_no_message_is_answered_with_its_file_s_name(spool):

@@ -105,3 +105,9 @@ def test_the_other_types_of_osc_are_taken_where_they_read_as_what_is_asked(hello
     send("render/debug", "isshsdsTss", 44, "original.wav", "@steps", 2, "@step_s", 0.01, "@ignore_cancel",
          "@client", "term")
     dump.wait(r"/athanor/v1/done ssiisssifsisiii \"44\"")
+
+
+def test_liblo_is_heard_by_tcp_too(hello, dump, require_host, house):
+    subprocess.run([str(require_host("oscsend")), f"osc.tcp://127.0.0.1:{house.port}/", f"{PREFIX}/ping", "sss", "lo5",
+                    "@client", "term"], check=True, timeout=LIMIT_S)
+    dump.wait(r"/athanor/v1/ok ssis \"lo5\" \"/athanor/v1/ping\" 1 ")
