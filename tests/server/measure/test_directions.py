@@ -71,7 +71,7 @@ def test_an_eigenvalue_table_is_measured_and_read_back(studio, sounds, tmp_path)
     path = tmp_path / "table.json"
     path.write_text(made.to_json())
     assert read_table(path, studio.backbone.facts) == made
-    assert len(eigenvalues.lines(figures)) == 2 + 3 and len(eigenvalues.findings(figures)) == 2
+    assert len(eigenvalues.lines(figures)) == 2 + 3 + 2 and len(eigenvalues.findings(figures)) == 2
 
 
 @pytest.mark.parametrize("more", [(), (4,)])
