@@ -291,6 +291,7 @@ _INTRODUCTION = f"""# OSC messages
 
 `athanor up` (or `athanor bridge`) listens on UDP port {DEFAULT_PORT} of 127.0.0.1. A patch sends requests there; answers go
 back to the port that the request came from, or to the `reply_port` of `hello`. Several clients can be connected at once.
+The same requests by OSC over TCP, by HTTP and through files: [http.md](http.md).
 
 - **Files** are names relative to one folder, the import root (`~/Music/Athanor` unless `--root` or `ATHANOR_ROOT` says
   otherwise; `hello` answers with it). A name that leads out of it is refused. Results appear in its folder `results`.

@@ -34,7 +34,8 @@ def test_what_is_left_out_before_what_is_given_is_empty():
     ([], "must be a JSON object"), ({}, "'request' is missing"), ({"request": "r", "options": [1]}, "options must be"),
     ({"request": {}}, "neither a text nor a number"), ({"request": "r", "options": {"seed": [None]}}, "holds a null"),
     ({"request": "r", "options": {"seed": float("nan")}}, "not a number"), ({"request": "@x"}, "begins with @"),
-    ({"request": "\ud800"}, "surrogate"), ({"request": "a\0b"}, "NUL"), ({"request": "r", "orginal": "a"}, "did you mean 'original'?"),
+    ({"request": "\ud800"}, "surrogate"), ({"request": "a\0b"}, "NUL"),
+    ({"request": "r", "orginal": "a"}, "did you mean 'original'?"),
 ])
 def test_what_is_no_request_says_why(body, reason):
     with pytest.raises(InvalidOption, match=reason):
