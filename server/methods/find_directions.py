@@ -7,7 +7,7 @@ range has its own vectors and eigenvalues, with signs that follow each other. Th
 network sees all levels and components in batches.
 
 Along its own directions per step a clip moves less than along fixed ones. Their range is shorter; and in the same range
-too, levels 4 dB apart share only part of their span (root mean square of the cosines 0.65 to 0.8) and near-equal eigenvalues
+too, levels 4 dB apart share only part of their span (cosines of 0.65 to 0.8 in root mean square), and equal eigenvalues
 change places, so that the steps add up to less: 0.13 of the latents' norm against 0.16 (one clip of noise, three
 directions, gamma 2). Following each component by its likeness in place of its rank gave 0.14.
 """
