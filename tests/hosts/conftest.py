@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +17,53 @@ import soundfile
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True)
 class House:
-    """Where a bridge listens, and the folder that clips are exchanged in (with `original.wav`, stereo, in it)."""
+    """A server that takes debug jobs, and a bridge.
 
-    port: int
-    root: Path
+    port: where the bridge listens. root: the folder that clips are exchanged in (with `original.wav`, stereo, in it). home:
+    the data folder.
+    """
 
+    def __init__(self, home: Path, root: Path) -> None:
+        self.home, self.root = home, root
+        self._running: dict[str, tuple[subprocess.Popen[str], threading.Thread]] = {}
+        self.start_server()
+        line = self._start("bridge", ["bridge", "bridge", "--port", "0", "--root", str(root)], "OSC on")
+        self.port = int(line.split(",")[0].rpartition(":")[2])
 
-def _started(words: list[str], environment: dict[str, str], sign: str) -> tuple[subprocess.Popen[str], str]:
-    """A process, and the line of its output that carries `sign`."""
-    process = subprocess.Popen([sys.executable, "-m", *words], cwd=REPOSITORY, env=os.environ | environment, text=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    for line in process.stdout:
-        if sign in line:
-            return process, line
-    pytest.fail(f"{words} did not start")
+    def start_server(self) -> None:
+        """Start the server."""
+        self._start("server", ["server", "--debug-jobs"], "server ready")
+
+    def kill_server(self) -> None:
+        """End the server as a crash would."""
+        self._running["server"][0].kill()
+        self._ended("server")
+
+    def stop(self) -> None:
+        """End both in order."""
+        for name in ("bridge", "server"):
+            if name in self._running:
+                self._running[name][0].terminate()
+                self._ended(name)
+
+    def _start(self, name: str, words: list[str], sign: str) -> str:
+        environment = os.environ | {"ATHANOR_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen([sys.executable, "-m", *words], cwd=REPOSITORY, env=environment, text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for line in process.stdout:
+            if sign in line:
+                drain = threading.Thread(target=process.stdout.read, daemon=True)
+                drain.start()
+                self._running[name] = process, drain
+                return line
+        pytest.fail(f"{words} did not start")
+
+    def _ended(self, name: str) -> None:
+        process, drain = self._running.pop(name)
+        process.wait(30)
+        drain.join()
+        process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +72,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     time_s = np.arange(24000) / 48000
     tone = np.stack([0.3 * np.sin(2 * np.pi * 440 * time_s), 0.2 * np.sin(2 * np.pi * 331 * time_s)], axis=1)
     soundfile.write(root / "original.wav", tone, 48000, subtype="FLOAT")
-    environment = {"ATHANOR_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    server, _ = _started(["server", "--debug-jobs"], environment, "server ready")
-    bridge, line = _started(["bridge", "bridge", "--port", "0", "--root", str(root)], environment, "OSC on")
-    drains = [threading.Thread(target=process.stdout.read, daemon=True) for process in (server, bridge)]
-    for drain in drains:
-        drain.start()
-    yield House(int(line.split(",")[0].rpartition(":")[2]), root)
-    for process, drain in zip((bridge, server), reversed(drains), strict=True):
-        process.terminate()
-        process.wait(30)
-        drain.join()
-        process.stdout.close()
+    house = House(home, root)
+    yield house
+    house.stop()

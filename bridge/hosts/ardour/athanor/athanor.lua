@@ -33,9 +33,11 @@ end
 local function receive ()
   local told = link.receive ()
   for _, job in ipairs (results.finished (told.done)) do
-    local done, where = pcall (results.place, job, link.root)
+    local done, where, new = pcall (results.place, job, link.root)
     if done then
-      memory.log (("placed job %s in %s"):format (job.id, where))
+      if new > 0 then
+        memory.log (("placed job %s in %s"):format (job.id, where))
+      end
       link.placed (job.id, where)
     else
       show ("a result cannot be placed", tostring (where))
@@ -59,39 +61,60 @@ local function words_of (line)
   return out
 end
 
--- What to render with, as the session's file athanor.preset says it (a preset's name, then a line of options), else as the
--- person says it in a dialog; nil if they close it.
+-- What to render with: for an action that names it, what the person completes; else as the session's file athanor.preset says
+-- it (a preset's name, a line of options, "together" for one render of all regions), else as a dialog does. nil if that was
+-- closed.
 local function asked (wish)
   local said = memory.read (memory.path ("athanor.preset"))
-  if said and not wish.verb then
-    local name, line = said:match ("([^\r\n]*)\r?\n?([^\r\n]*)")
-    return { preset = name, options = line }
-  elseif wish.verb and not wish.ask then
+  if wish.verb and not wish.ask then
     return { options = "" }
+  elseif said and not wish.verb then
+    local lines = {}
+    for line in said:gmatch ("[^\r\n]+") do
+      lines[#lines + 1] = line
+    end
+    return { preset = lines[1] or "", options = lines[2] or "", together = lines[3] == "together" }
   end
-  local entries = {}
+  local entries = { { type = "entry", key = "options", title = "Options", default = wish.ask or "" } }
   if not wish.verb then
-    entries[1] = { type = "entry", key = "preset", title = "Preset", default = wish.preset or "" }
+    table.insert (entries, 1, { type = "entry", key = "preset", title = "Preset", default = "" })
+    entries[3] = { type = "checkbox", key = "together", title = "One render of all selected regions", default = false }
   end
-  entries[#entries + 1] = { type = "entry", key = "options", title = "Options", default = wish.ask or "" }
   return LuaDialog.Dialog ("Athanor", entries):run ()
 end
 
--- Send the selection out and ask for a render.
+-- The request that renders: its verb, and what follows its id. A name such as render/generate is a kind, not a preset.
+local function request_of (wish, said)
+  local verb, values = wish.verb, { table.unpack (wish.values or {}) }
+  if not verb and said.preset:match ("^render/%l+$") then
+    verb = said.preset
+  elseif not verb then
+    verb, values = "preset", { said.preset }
+  end
+  local options = words_of (said.options)
+  return verb, table.move (options, 1, #options, #values + 1, values)
+end
+
+-- Send the selection out and ask for a render of each region, or for one of all.
 --
 -- wish.verb, wish.values: the request and what follows its id; without them the person names a preset. wish.ask: options that
--- the person may complete, as "@to a choir, a storm". wish.least: regions that have to be selected. wish.gap: the selected
--- range is a hole in the region under it.
+-- the person may complete, as "@to a choir, a storm". wish.together: how many regions one render takes together. wish.gap: the
+-- selected range is a hole in the region under it.
 function athanor.render (wish)
   guarded (function ()
     local said = asked (wish)
     if said then
-      local values = wish.verb and { table.unpack (wish.values or {}) } or { said.preset }
-      local options = words_of (said.options)
-      table.move (options, 1, #options, #values + 1, values)
-      local chosen = wish.gap and clips.around_range (values) or clips.selected (wish.least or 1)
+      local verb, values = request_of (wish, said)
+      local chosen = wish.gap and clips.around_range (values) or clips.selected (wish.together or 1)
       link.connect ()
-      link.await (link.submit (wish.verb or "preset", values, clips.write (chosen, link.root)), receive)
+      local sent = clips.write (chosen, link.root)
+      local groups = {}
+      for _, clip in ipairs (sent) do
+        groups[#groups + 1] = { clip }
+      end
+      for _, group in ipairs ((wish.together or said.together) and { sent } or groups) do
+        link.await (link.submit (verb, values, group), receive)
+      end
     end
   end)
 end

@@ -82,8 +82,7 @@ function clips.selected (least)
     chosen[#chosen + 1] = clip_of (region, track_of (region))
   end
   if #chosen < least then
-    error (("%d region%s selected; select %s and try again."):format (#chosen, #chosen == 1 and " is" or "s are",
-           least == 1 and "one" or ("%d"):format (least)), 0)
+    error (("%d region%s selected; select %d and try again."):format (#chosen, #chosen == 1 and " is" or "s are", least), 0)
   end
   return chosen
 end

@@ -5,10 +5,11 @@
 
 local PREFIX = "/athanor/v1/"
 local ANSWER_S, LOOK_S, GREET_S = 3, 0.02, 10
+local NEAR, WIDE, WIDE_EVERY = 20, 4000, 10
 local KNOWN = math.huge
 local json, memory, here
 local link = {}
-local greeted, spools, unread = {}, {}, {} -- by session: when to say hello again, its spool folder, messages not handled yet
+local looks, greeted, spools, unread = 0, {}, {}, {} -- these by session: when to say hello again, its spool folder, messages not handled yet
 
 -- The folder that holds Athanor's data: as written at the installation, as the environment says, or where the system has it.
 local function home ()
@@ -69,20 +70,34 @@ local function greet ()
   to:send (PREFIX .. "hello", "sisiss", client, 0, "Ardour: " .. Session:name (), 1, "@via", "spool")
 end
 
--- Messages that have come, in order, each as its fields. A message is removed when it is read.
-local function arrived ()
-  local spool, next, came = spools[Session:path ()], memory.state ().next, {}
-  while spool do
-    local path = ("%s/out/%06d.msg"):format (spool, next)
+-- The first number from `from` to `to` that a message lies under, and its text.
+local function message_from (from, to)
+  for number = from, to do
+    local path = ("%s/out/%06d.msg"):format (spools[Session:path ()], number)
     local text = memory.read (path)
     if text then
       os.remove (path)
-      came[#came + 1], next = fields (text), next + 1
-    elseif #came == 0 and next > 1 then
-      next = 1 -- a bridge that was started again may count anew
-    else
+      return number, text
+    end
+  end
+end
+
+-- Messages that have come, in order, each as its fields. A message is removed when it is read.
+--
+-- A folder cannot be listed from here, so numbers are tried. Some are missing, because newer progress replaces older; and a
+-- bridge that was started again begins behind what is unread, often at 1. wide: look further than a moment's messages reach.
+local function arrived (wide)
+  local next, came = memory.state ().next, {}
+  local reach = wide and WIDE or NEAR
+  while spools[Session:path ()] do
+    local number, text = message_from (next, next + reach)
+    if not number and #came == 0 then
+      number, text = message_from (1, wide and next or math.min (next, NEAR))
+    end
+    if not number then
       break
     end
+    came[#came + 1], next, reach = fields (text), number + 1, NEAR
   end
   if #came > 0 then
     memory.change (function (kept)
@@ -102,8 +117,8 @@ function link.connect ()
   end
   greet ()
   local answered = false
-  for _ = 1, math.floor (ANSWER_S / LOOK_S) do
-    for _, message in ipairs (arrived ()) do
+  for look = 1, math.floor (ANSWER_S / LOOK_S) do
+    for _, message in ipairs (arrived (look == 1)) do
       answered = answered or message[1] == PREFIX .. "ok" and message[3] == PREFIX .. "hello"
       unread[#unread + 1] = message
     end
@@ -156,8 +171,8 @@ end
 -- answered: ids of requests that were answered.
 function link.receive ()
   local told, came = { done = {}, wrong = {}, answered = {} }, unread
-  unread = {}
-  for _, message in ipairs (arrived ()) do
+  unread, looks = {}, looks + 1
+  for _, message in ipairs (arrived (looks % WIDE_EVERY == 1)) do
     came[#came + 1] = message
   end
   for _, message in ipairs (came) do

@@ -103,7 +103,7 @@ function results.finished (messages)
   return whole
 end
 
--- Place a job's results; where they are, in words. Raises a text where a file is not there or is no sound.
+-- Place a job's results; where they are, in words, and how many are new. Raises a text where a file is not there or is no sound.
 function results.place (job, root)
   local ready, where = {}, {}
   for index, message in ipairs (job.results) do
@@ -126,7 +126,7 @@ function results.place (job, root)
   if not Session:abort_empty_reversible_command () then
     Session:commit_reversible_command (nil)
   end
-  return ("%s: %s"):format (Session:name (), #where > 0 and table.concat (where, ", ") or "there already")
+  return ("%s: %s"):format (Session:name (), #where > 0 and table.concat (where, ", ") or "there already"), #where
 end
 
 return function (reader, keeper)

@@ -10,5 +10,5 @@ function factory () return function ()
     LuaDialog.Message ("Athanor", why, LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run ()
     return
   end
-  athanor ().render { verb = "render/edit", ask = "@to a choir, a storm, glass, a drum" }
+  athanor ().render { verb = "preset", values = { "edit_four" }, ask = "@to a choir singing aah, howling wind, breaking glass, drum hits" }
 end end

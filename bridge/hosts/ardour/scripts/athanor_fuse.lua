@@ -10,5 +10,5 @@ function factory () return function ()
     LuaDialog.Message ("Athanor", why, LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run ()
     return
   end
-  athanor ().render { verb = "preset", values = { "fuse_equilibrium" }, least = 2 }
+  athanor ().render { verb = "preset", values = { "fuse_equilibrium" }, together = 2 }
 end end

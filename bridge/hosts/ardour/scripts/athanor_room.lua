@@ -10,5 +10,5 @@ function factory () return function ()
     LuaDialog.Message ("Athanor", why, LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run ()
     return
   end
-  athanor ().render { verb = "render/restore", values = { "@task", "dereverb" } }
+  athanor ().render { verb = "preset", values = { "restore_room" } }
 end end

@@ -10,5 +10,5 @@ function factory () return function ()
     LuaDialog.Message ("Athanor", why, LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run ()
     return
   end
-  athanor ().render { verb = "render/separate", ask = "@stem drums, bass, voice" }
+  athanor ().render { verb = "preset", values = { "separate_stems" }, ask = "@stem drum hits, a bowed string, a choir singing aah" }
 end end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 ardour {
   ["type"] = "EditorAction", name = "Athanor: eight variations", author = "Athanor", license = "MIT",
-  description = [[Renders variations of every selected region.]]
+  description = [[Renders eight variations of every selected region.]]
 }
 
 function factory () return function ()
@@ -10,5 +10,5 @@ function factory () return function ()
     LuaDialog.Message ("Athanor", why, LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run ()
     return
   end
-  athanor ().render { verb = "preset", values = { "vary_broad" } }
+  athanor ().render { verb = "preset", values = { "vary_eight" } }
 end end
