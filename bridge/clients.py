@@ -20,7 +20,9 @@ class Clients:
     def __init__(self, journal: Journal, own_port: int) -> None:
         self._journal, self._own_port = journal, own_port
         self._replies = {name: Address(*where) for name, where in journal.clients().items()}
-        self._names: dict[Address, str] = {}
+        # After a restart nobody need say hello again whose messages come from where its answers go.
+        self._names = {Address(to.transport, to.text): name for name, to in reversed(self._replies.items())
+                       if to.transport in (UDP, SPOOL)}
 
     def hello(self, name: str, source: Address, reply_port: int = 0, via: str = "", wake: str = "") -> None:
         """`source` is the client `name` from now on, and its answers go back there.

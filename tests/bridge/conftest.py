@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from bridge.transports import Transports
 from server.errors import ServerUnreachable
 
 LIMIT_S = 60.0
+DYING = Path(__file__).with_name("dying_bridge.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -93,8 +95,9 @@ class OscClient:
             pytest.fail(f"no answer to {full} {request}; received: {self.received[-8:]}")
 
     def close(self) -> None:
-        asyncio.get_event_loop().remove_reader(self._socket)
-        self._socket.close()
+        if self._socket.fileno() != -1:
+            asyncio.get_event_loop().remove_reader(self._socket)
+            self._socket.close()
 
 
 def _write_tone(path: Path, *, sample_rate: int = 48000, channels: int = 1, seconds: float = 0.5, **more) -> Path:
@@ -216,3 +219,55 @@ def start_server() -> Iterator[Callable[[Path], ServerProcess]]:
 def repository() -> Path:
     """Where the packages are found by `python -m`."""
     return REPOSITORY
+
+
+class BridgeProcess:
+    """A real bridge; `port` is where it listens."""
+
+    def __init__(self, server, repository: Path, root: Path, *, dies: tuple[str, str] | None = None, port: int = 0) -> None:
+        program = [str(DYING), *dies] if dies else ["-m", "bridge", "bridge"]
+        environment = os.environ | {"PYTHONPATH": str(repository), "ATHANOR_HOME": str(server.home)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", *program, "--port", str(port), "--root", str(root)], cwd=repository,
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.port = int(line.split(",")[0].rpartition(":")[2])
+
+    def ended(self) -> int:
+        """Wait for its end; its return code."""
+        try:
+            code = self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            pytest.fail(f"the bridge did not end; it was at:\n{self.process.communicate()[1]}")
+        self.close()
+        return code
+
+    def stop(self) -> str:
+        """End it in order; what it wrote to stderr."""
+        self.process.terminate()
+        _, errors = self.process.communicate(timeout=LIMIT_S)
+        assert self.process.returncode == 0, errors
+        return errors
+
+    def close(self) -> None:
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest, repository: Path, root: Path) -> Iterator[Callable[..., BridgeProcess]]:
+    """Starts bridges: `start(server=the shared one, dies=None, port=0)`."""
+    bridges: list[BridgeProcess] = []
+
+    def start(server: ServerProcess | None = None, **more) -> BridgeProcess:
+        bridges.append(BridgeProcess(server or request.getfixturevalue("server"), repository, root, **more))
+        return bridges[-1]
+
+    yield start
+    for bridge in bridges:
+        if bridge.process.poll() is None:
+            bridge.process.kill()
+            bridge.process.wait()
+        bridge.close()

@@ -5,7 +5,7 @@ import pytest
 
 from bridge.clients import Clients
 from bridge.journal import Journal
-from bridge.outlets import Address
+from bridge.outlets import SPOOL, UDP, Address
 from server.errors import InvalidOption
 
 
@@ -81,3 +81,17 @@ def test_a_claimed_name_must_have_said_hello(journal):
 def test_impossible_names_and_ports_are_refused(journal, name, port):
     with pytest.raises(InvalidOption):
         Clients(journal, 9101).hello(name, Address("udp", "127.0.0.1:54321"), port)
+
+
+def test_after_a_restart_a_client_is_known_by_where_its_answers_go(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    before = Clients(journal, 9101)
+    before.hello("pd", Address(UDP, "127.0.0.1:7400"))
+    before.hello("max", Address(UDP, "127.0.0.1:7500"), 7501)
+    before.hello("ardour", Address(SPOOL, "ardour"), wake="3819 /access_action x")
+    before.hello("pd2", Address(UDP, "127.0.0.1:7400"))  # the newer owner of that port
+    after = Clients(journal, 9101)
+    assert after.name(Address(UDP, "127.0.0.1:7400")) == "pd2"
+    assert after.name(Address(SPOOL, "ardour")) == "ardour"
+    assert after.name(Address(UDP, "127.0.0.1:7500")) == "127.0.0.1:7500"  # max is heard at another port than it sends from
+    journal.close()

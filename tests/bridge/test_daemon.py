@@ -23,59 +23,7 @@ from server.audio import read_bext, read_clip
 from server.client import AsyncClient
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tests read and kill it by POSIX signals")
-DYING = Path(__file__).with_name("dying_bridge.py")
 LIMIT_S = 60
-
-
-class BridgeProcess:
-    """A real bridge; `port` is where it listens."""
-
-    def __init__(self, server, repository: Path, root: Path, *, dies: tuple[str, str] | None = None, port: int = 0) -> None:
-        program = [str(DYING), *dies] if dies else ["-m", "bridge", "bridge"]
-        environment = os.environ | {"PYTHONPATH": str(repository), "ATHANOR_HOME": str(server.home)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", *program, "--port", str(port), "--root", str(root)], cwd=repository,
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line, self.process.stderr.read()
-        self.port = int(line.split(",")[0].rpartition(":")[2])
-
-    def ended(self) -> int:
-        """Wait for its end; its return code."""
-        try:
-            code = self.process.wait(LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGABRT)
-            pytest.fail(f"the bridge did not end; it was at:\n{self.process.communicate()[1]}")
-        self.close()
-        return code
-
-    def stop(self) -> str:
-        """End it in order; what it wrote to stderr."""
-        self.process.terminate()
-        _, errors = self.process.communicate(timeout=LIMIT_S)
-        assert self.process.returncode == 0, errors
-        return errors
-
-    def close(self) -> None:
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-
-@pytest.fixture
-def start(server, repository, root):
-    bridges = []
-
-    def start(**more) -> BridgeProcess:
-        bridges.append(BridgeProcess(server, repository, root, **more))
-        return bridges[-1]
-
-    yield start
-    for bridge in bridges:
-        if bridge.process.poll() is None:
-            bridge.process.kill()
-            bridge.process.wait()
-        bridge.close()
 
 
 @pytest.fixture
@@ -321,9 +269,9 @@ async def test_a_full_disk_fails_the_request_and_the_next_one_works_when_there_i
 
 
 async def test_a_server_killed_in_the_middle_of_a_job_costs_time_but_not_the_result(
-        start_server, repository, root, client_of, tmp_path):
+        start_server, start, root, client_of, tmp_path):
     first = start_server(tmp_path / "home")
-    bridge = BridgeProcess(first, repository, root)
+    bridge = start(server=first)
     client = client_of(bridge.port)
     await client.ask("render/debug", "survivor", "original.wav", "@steps", 40, "@step_s", 0.02)
     while (await client.wait("progress", "survivor")).values[2] != "sampling":
@@ -334,7 +282,6 @@ async def test_a_server_killed_in_the_middle_of_a_job_costs_time_but_not_the_res
     done = (await client.wait("done", "survivor")).values
     assert np.array_equal(read_clip(root / done[5]).samples, read_clip(root / "original.wav").samples)
     bridge.stop()
-    bridge.close()
 
 
 @pytest.fixture(scope="module")
