@@ -77,6 +77,7 @@ class OscTcpServer:
             for packet in framing.feed(data):
                 await self._take(packet, Address(TCP, peer))
                 await writer.drain()  # who does not read its answers is not heard any further
+                await asyncio.sleep(0)  # the others have their turn
             data = await reader.read(MAX_PACKET)
 
     async def _take(self, packet: bytes, source: Address) -> None:

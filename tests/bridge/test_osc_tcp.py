@@ -78,6 +78,12 @@ async def test_a_burst_of_2000_is_answered_whole_and_in_order(connect):
     assert [(await client.next()).values[0] for _ in range(2000)] == [f"p{number}" for number in range(2000)]
 
 
+async def test_one_that_never_reads_holds_up_nobody(connect):
+    deaf, other = await connect(LengthFraming()), await connect(SlipFraming())
+    deaf.writer.write(deaf.framing.frame(encode(f"{PREFIX}/ping", "p")) * 30_000)
+    assert (await other.ask("ping", "p")).values[0] == "p"
+
+
 async def test_a_message_longer_than_a_datagram_is_read(connect):
     client = await connect(LengthFraming())
     answer = await client.ask("render/fuse", "long", "original.wav", "reference.wav", "@prompt", "x" * 10_000)
