@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.lanes import lane
-from bridge.musical_time import bars_as_seconds, beats_as_seconds, musical_time
+from bridge.musical_time import MusicalTime, bars_as_seconds, beats_as_seconds, in_words, musical_time
 from bridge.positions import sample_position, seconds_as_samples
 from bridge.regions import Region, is_whole_file
 from bridge.request import RenderRequest, checked_options
@@ -81,7 +81,8 @@ def prepare(ask: Ask, asker: Asker, home: Path | None = None) -> RenderRequest:
         InvalidInput: a clip that is missing, unreadable, too long or of too many channels.
     """
     preset = _preset(ask, home)
-    given = {**(preset.options if preset else {}), **ask.options, **_length(ask)}
+    music = musical_time(ask.tempo, ask.meter, ask.key, ask.start_beats)
+    given = _worded({**(preset.options if preset else {}), **ask.options, **_length(ask)}, music)
     options = checked_options(ask.kind, given, frozenset(ask.inputs))
     for role, path in ask.inputs.items():
         _check_clip(ask, role, path)
@@ -92,7 +93,7 @@ def prepare(ask: Ask, asker: Asker, home: Path | None = None) -> RenderRequest:
         regions={role: region for role, region in ask.regions.items()
                  if not is_whole_file(region, read_header(ask.inputs[role]))},
         options=options,
-        music=musical_time(ask.tempo, ask.meter, ask.key, ask.start_beats),
+        music=music,
         lane=lane("new_track" if ask.lane is None else str(ask.lane)), track="" if ask.track is None else str(ask.track),
         pre=_chain(ask.pre, preset.pre if preset else None, home),
         post=_chain(ask.chain, preset.post if preset else None, home),
@@ -139,6 +140,11 @@ def _check_file(path: Path, name: str) -> None:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InvalidInput(f"{name} has {size} bytes; at most {MAX_FILE_BYTES} are allowed.")
+
+
+def _worded(options: dict[str, Any], music: MusicalTime) -> dict[str, Any]:
+    prompt = options.get("prompt")
+    return options | {"prompt": in_words(prompt, music)} if isinstance(prompt, str) else options
 
 
 def _length(ask: Ask) -> dict[str, float]:

@@ -51,6 +51,22 @@ def musical_time(tempo: Any = None, meter: Any = None, key: Any = None, start_be
         start_beats=None if start_beats is None else float(_number(start_beats, "start_beats", 0, _MOST_BEATS)))
 
 
+def in_words(text: str, music: MusicalTime) -> str:
+    """A prompt with `{key}`, `{tempo}` and `{meter}` replaced by what the request says of them; other braces stay.
+
+    Raises:
+        InvalidOption: the prompt asks for one that the request does not say.
+    """
+    said = {"key": music.key, "meter": music.meter, "tempo": "" if music.tempo_bpm is None else f"{music.tempo_bpm:g}"}
+
+    def word(asked: re.Match[str]) -> str:
+        if not said[asked[1]]:
+            raise InvalidOption(f"the prompt says {asked[0]}; give @{asked[1]}, or leave it out of the prompt.")
+        return said[asked[1]]
+
+    return re.sub(r"\{(key|meter|tempo)\}", word, text)
+
+
 def bars_as_seconds(bars: Any, tempo: Any, meter: Any = None) -> Fraction:
     """How long so many bars last, in seconds, exactly; in 4/4 where no metre is given.
 

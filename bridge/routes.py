@@ -85,9 +85,9 @@ RENDER_OPTIONS = (
     Option("chain", "plugin chain for every result, after the render"),
     Option("pre", "plugin chain for every clip, before the render"),
     *_START_OPTIONS,
-    Option("tempo", "quarter notes a minute at the source clip; kept in the placement record"),
-    Option("meter", "metre, as 6/8; kept in the record"),
-    Option("key", "key, as \"A minor\"; kept in the record, and no part of the prompt"),
+    Option("tempo", "quarter notes a minute at the source clip; kept in the record, as metre and key are"),
+    Option("meter", "metre, as 6/8"),
+    Option("key", "key, as \"A minor\". A prompt has key, metre and tempo only where it says `{key}`, `{meter}`, `{tempo}`."),
     Option("bars", "length of the result in bars of that tempo and metre (4/4 if not given), where the kind has `seconds`"),
     Option("lane", "where you will put the results: new_track, take_lane, slot or replace. Default: new_track."),
     Option("track", "name of the track that the source clip lies on; names of results begin with it"),
@@ -301,6 +301,9 @@ The same requests by OSC over TCP, by HTTP and through files: [http.md](http.md)
 - **Options** follow the fixed arguments, Max-style: `@name value`. Several values are joined: `@snr_db -12 -6`; where each
   is a text of its own, quote it: `@stem cello "dog barking"`. Stretches of time are texts: `@select 1.0:2.5`. Yes and no
   are 1 and 0; an empty text means "not set". An option that does not exist is refused, and the nearest one named.
+- **Clips of a timeline** are selected by `{CLIP_ADD.address}`, as they sound there: part of a file, played at a rate. A
+  render that names no clip takes the selected ones, in the order of its inputs, and `{_PRESET.address}` renders them by a
+  preset's name. Tempo, metre and key of a request are kept in the placement record; a beat is a quarter note.
 - **Every request is answered exactly once**, by `{OK}` or `{ERROR}`, with your request id first and the
   address second. Sending the same request again is safe: it gets the same answer and nothing is rendered twice. An
   id is in use until the end of its job is acknowledged. Unique ones are a counter behind the `session` that `hello` gives.

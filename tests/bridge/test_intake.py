@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From what was asked to a checked request."""
 
+from dataclasses import replace
+
 import pytest
 import soundfile
 
 from bridge.intake import Ask, Asker, prepare
 from bridge.placement import Start
+from bridge.regions import Region
 from server.errors import InvalidInput, InvalidOption
+from server.kinds import find_kind
 
 PRESET = """
 kind = "generate"
@@ -97,3 +101,41 @@ def test_a_file_that_only_the_method_reads_is_only_looked_for(root, asker, monke
     (root / "d.safetensors").unlink()
     with pytest.raises(InvalidInput, match="there is no such file"):
         prepare(ask, asker)
+
+
+def test_bars_are_a_length_where_a_kind_has_one(asker):
+    fields = {"bars": 4, "tempo": "90", "meter": "3/4", "key": "A minor", "lane": "slot", "track": "Pad"}
+    request = prepare(Ask("generate", preset="generate_texture", **fields), asker)
+    assert request.options["seconds"] == 8.0
+    assert (request.music.tempo_bpm, request.music.meter, request.music.key) == (90.0, "3/4", "A minor")
+    assert "A minor" not in request.options["prompt"]
+    assert (request.lane, request.track) == ("slot", "Pad")
+
+
+@pytest.mark.parametrize(("fields", "reason"), [
+    ({"bars": 4}, "needs @tempo"), ({"bars": 4000, "tempo": 120}, "seconds=8000.0"),
+    ({"bars": 4, "tempo": 120, "options": {"seconds": 3}}, "one of them"), ({"lane": "takes"}, "did you mean 'take_lane'"),
+])
+def test_a_length_that_cannot_be_is_refused(asker, fields, reason):
+    with pytest.raises(InvalidOption, match=reason):
+        prepare(Ask("generate", **fields), asker)
+
+
+def test_of_a_long_file_a_short_region_may_be_rendered_and_not_the_other_way_round(root, asker, monkeypatch):
+    clip = {"clip": root / "original.wav"}
+    monkeypatch.setattr("bridge.intake.find_kind", lambda name: replace(find_kind(name), max_input_s=0.2))
+    request = prepare(Ask("vary", clip, regions={"clip": Region(offset_samples=3, used_samples=9600)}), asker)
+    assert request.regions["clip"].length_samples == 9600
+    with pytest.raises(InvalidInput, match="at most 0.2 s"):
+        prepare(Ask("vary", clip), asker)
+    with pytest.raises(InvalidInput, match="0.4 s long"):
+        prepare(Ask("vary", clip, regions={"clip": Region(used_samples=9600, playback_rate="0.5")}), asker)
+
+
+def test_key_and_tempo_are_in_the_prompt_where_it_asks_for_them_and_nowhere_else(asker):
+    asked = Ask("generate", options={"prompt": "strings in {key}, {tempo} BPM, {bells}"}, tempo="90.0", key="A minor")
+    assert prepare(asked, asker).options["prompt"] == "strings in A minor, 90 BPM, {bells}"
+    asked = Ask("generate", options={"prompt": "strings"}, tempo=90, key="A minor")
+    assert prepare(asked, asker).options["prompt"] == "strings"
+    with pytest.raises(InvalidOption, match="the prompt says {key}; give @key"):
+        prepare(Ask("generate", options={"prompt": "strings in {key}"}), asker)

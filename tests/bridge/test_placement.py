@@ -2,6 +2,7 @@
 """Placement records and stamps: the right sample, the written schema, and whole files only."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import soundfile
 from pydantic import ValidationError
 from wavinfo import WavInfoReader
 
+from bridge.musical_time import MusicalTime
 from bridge.placement import (
     Origin,
     Placement,
@@ -140,3 +142,42 @@ def test_result_names_say_what_they_are_made_of(tmp_path):
     assert result_stem([], "generated", JOB) == "athanor-generated-01234567"
     assert len(result_stem(["x" * 500], "fused", JOB)) < 120
     (tmp_path / f"{result_stem(['鐘' * 80], 'stem_1_' + 40 * 'x', JOB)}.wav").touch()  # not too long for a file's name
+
+
+def test_the_record_says_what_a_host_needs_to_lay_it_out(tmp_path):
+    music = MusicalTime(tempo_bpm=90.0, meter="6/8", key="A minor")
+    path = tmp_path / "a.wav"
+    asked = origin(Start(480000, 48000, "requested"), music=music, track="Vox 1", lane="take_lane", result="stem_2",
+                   words="dog barking")
+    record = place(noise(), path, "stem", asked, {"kind": "separate", "seed": 5})
+    assert (record.start_beats, record.tempo_bpm, record.meter, record.key) == (15.0, 90.0, "6/8", "A minor")
+    assert (record.track, record.name) == ("Vox 1", "Vox 1: dog barking")
+    assert (record.lane, record.colour) == ("take_lane", "#3d7edb")
+    ixml = WavInfoReader(str(path)).ixml
+    assert (ixml.project, ixml.take, ixml.family_uid) == ("Athanor", "Vox 1: dog barking", JOB)
+    said = replace(asked, music=music.model_copy(update={"start_beats": 16.5}))
+    assert place(noise(), path, "stem", said, {}).start_beats == 16.5
+    assert place(noise(), path, "stem", origin(Start(0, 48000, "zero")), {}).start_beats is None
+
+
+@pytest.mark.parametrize(("fields", "name"), [
+    ({"track": "Vox", "description": "bells"}, "Vox: fused 1"), ({"description": "glass bells"}, "glass bells: fused 1"),
+    ({}, "fused 1"),
+])
+def test_a_lane_is_called_by_track_else_clip_else_words(tmp_path, fields, name):
+    asked = origin(Start(0, 48000, "zero"), result="fused_1", **fields)
+    assert place(noise(), tmp_path / "a.wav", "fused", asked, {}).name == name
+    source = SourceClip(role="clip", file="takes/drone é.wav", sample_rate=48000, length_samples=9, channels=1,
+                        checksum=f"sha256:{'0' * 64}")
+    of_clip = place(noise(), tmp_path / "a.wav", "fused", replace(asked, sources=(source,)), {}).name
+    assert of_clip == (name if fields.get("track") else "drone é: fused 1")
+
+
+def test_a_record_of_an_older_athanor_is_read(tmp_path):
+    path = tmp_path / "a.wav"
+    place(noise(), path, "fused", origin(Start(5, 48000, "bext")), {"kind": "fuse"})
+    fields = json.loads(record_path(path).read_text())
+    for name in ("start_beats", "tempo_bpm", "meter", "key", "track", "name", "colour", "files"):
+        del fields[name]
+    old = Placement.model_validate(fields)
+    assert (old.start_samples, old.lane, old.name, old.colour) == (5, "new_track", "", "")

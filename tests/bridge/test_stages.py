@@ -11,6 +11,7 @@ import soundfile
 from bridge import stages
 from bridge.journal import Journal, Stage
 from bridge.placement import Placement, checksum
+from bridge.regions import Region
 from bridge.request import RenderRequest
 from plugin_host import parse_chain
 from server.audio import Bext, Clip, read_bext, read_clip, write_clip
@@ -60,6 +61,19 @@ def test_the_first_clips_stamp_gives_the_start(root, tmp_path):
     _, source = stages.take_in(request(root, tmp_path), tmp_path / "work", quiet)
     assert source["bext_samples"] == 2**40
     assert source["history"] == "A=PCM\r\n"
+
+
+def test_a_region_goes_as_it_sounds_and_starts_where_its_part_of_a_stamped_file_lies(root, tmp_path):
+    clip = read_clip(root / "original.wav")
+    write_clip(root / "original.wav", clip, Bext(time_reference_samples=2**40))
+    asked = request(root, tmp_path, regions={"original": Region(offset_samples=480, used_samples=9600)}, pre=HALF)
+    files, source = stages.take_in(asked, tmp_path / "work", quiet)
+    assert np.allclose(read_clip(files["original"]).samples, 0.5 * clip.samples[:, 480:10080], atol=1e-6)
+    assert source["bext_samples"] == 2**40 + 480
+    first = source["clips"][0]
+    assert (first["length_samples"], first["offset_samples"], first["used_samples"]) == (24000, 480, 9600)
+    assert first["path"] == str(root / "original.wav")
+    assert source["clips"][1]["used_samples"] is None
 
 
 @pytest.mark.parametrize("broken", ["nan", "cut"])
