@@ -87,7 +87,7 @@ RENDER_OPTIONS = (
     *_START_OPTIONS,
     Option("tempo", "quarter notes a minute at the source clip; kept in the record, as metre and key are"),
     Option("meter", "metre, as 6/8"),
-    Option("key", "key, as \"A minor\". A prompt has key, metre and tempo only where it says `{key}`, `{meter}`, `{tempo}`."),
+    Option("key", "key, as \"A minor\". In a prompt they are only where it says `{key}`, `{meter}`, `{tempo}`."),
     Option("bars", "length of the result in bars of that tempo and metre (4/4 if not given), where the kind has `seconds`"),
     Option("lane", "where you will put the results: new_track, take_lane, slot or replace. Default: new_track."),
     Option("track", "name of the track that the source clip lies on; names of results begin with it"),
