@@ -197,15 +197,6 @@ def test_a_render_is_cancelled_from_within(ardour, first, proof):
     proof["cancel"] = True
 
 
-def test_a_result_lands_although_the_server_was_killed_in_between(ardour, first, house):
-    count = ardour.log().count("placed job")
-    render(ardour, "render/debug\n@steps 40 @step_s 0.05\n", "stereo")
-    until(lambda: "open" in (ardour.session / "athanor.state").read_text(), "the render to be asked for")
-    house.kill_server()
-    house.start_server()
-    placed(ardour, count + 1)
-
-
 def test_a_result_waits_for_a_session_that_was_closed(ardour, first):
     count = ardour.log().count("placed job")
     render(ardour, "render/debug\n@steps 20 @step_s 0.05\n", "stereo")
@@ -217,3 +208,10 @@ def test_a_result_waits_for_a_session_that_was_closed(ardour, first):
     assert ardour.log().count("placed job") == count + 1
 
 
+def test_a_result_lands_although_the_server_was_killed_in_between(ardour, first, house):
+    count = ardour.log().count("placed job")
+    render(ardour, "render/debug\n@steps 40 @step_s 0.05\n", "stereo")
+    until(lambda: "open" in (ardour.session / "athanor.state").read_text(), "the render to be asked for")
+    house.kill_server()
+    house.start_server()
+    placed(ardour, count + 1)
