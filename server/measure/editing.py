@@ -67,7 +67,7 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
     drawn = list(pairs(known, plan.edits, bench.seed))
     found, leaks = {name: [] for name in ("clip", "round_trip", *plan.methods)}, []
     for number, (sound, other) in enumerate(drawn):
-        bench.report(number, len(drawn), f"{sound.class_name} to {other.class_name}")
+        bench.report(number, len(drawn), f"{sound.class_name} to {other.class_name}" + _so_far(found))
         clip = clip_of(bench, sound, plan.seconds)
         made = {"clip": [clip], "round_trip": [round_trip(bench.backbone, clip)]}
         made |= {method: _edited(bench, plan, clip, sound, other, method) for method in plan.methods}
@@ -113,6 +113,13 @@ def gap(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any] | None:
             above += float((_at(b, common) - _at(a, common)).mean()) > 0.0
     return {"gap": round(float(differences.mean()), 4), "inside": round(float((differences > 0).mean()), 3),
             "resampled": round(above / max(counted, 1), 3), "adherence": [round(float(v), 3) for v in levels[[0, -1]]]}
+
+
+def _so_far(found: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> str:
+    """The gaps by LPAPS over the clips that are done, for who cannot wait for all; "" before the first."""
+    gaps = summary(found)["gaps"] if found["clip"] else {}
+    return "".join(f"; {found_gap['lpaps']['gap']:+.2f} LPAPS nearer than {name} so far"
+                   for name, found_gap in gaps.items() if found_gap["lpaps"])
 
 
 def _table(rows: Sequence[Sequence[Mapping[str, float]]], distance: str) -> np.ndarray:

@@ -31,6 +31,14 @@ def test_the_gap_is_the_distance_between_the_curves_at_equal_adherence():
     assert back["gap"] == pytest.approx(-0.2) and back["inside"] == back["resampled"] == 0.0
 
 
+def test_the_gaps_are_told_as_the_clips_come():
+    row = [{"adherence": a, "lpaps": d, "log_mel": d} for a, d in ((0.0, 0.1), (1.0, 0.2))]
+    worse = [one | {"lpaps": one["lpaps"] + 0.25} for one in row]
+    assert editing._so_far({"clip": [], "ddpm": [], "sdedit": []}) == ""
+    found = {"clip": [row[:1]], "ddpm": [row], "sdedit": [worse]}
+    assert editing._so_far(found) == "; +0.25 LPAPS nearer than sdedit so far"
+
+
 def test_curves_that_cross_are_inside_in_part_and_apart_ones_are_not_compared():
     found = gap(curve([0.0, 1.0], [0.0, 1.0]), curve([0.0, 1.0], [0.5, 0.5]))
     assert found["inside"] == pytest.approx(0.5) and found["gap"] == pytest.approx(0.0, abs=1e-9)
@@ -38,7 +46,9 @@ def test_curves_that_cross_are_inside_in_part_and_apart_ones_are_not_compared():
 
 
 def test_every_method_has_its_curve(full_bench):
-    figures = editing.measure(full_bench, PLAN, JUDGE)
+    told = []
+    figures = editing.measure(replace(full_bench, report=lambda *words: told.append(words)), PLAN, JUDGE)
+    assert [words[:2] for words in told][-2:] == [(0, 2), (1, 2)]
     assert json.loads(json.dumps(figures)) is not None and len(figures["edits"]) == 2
     assert all(a != b for a, b in figures["edits"])
     means = figures["means"]
