@@ -58,9 +58,13 @@ def of_journal(journal: Journal) -> dict[Path, Past]:
 
 
 def past_results(root: Path, known: Mapping[Path, Past]) -> list[Past]:
-    """Results that still have their sound file, those `known` and those under the import root; newest first."""
+    """Results that still have their sound file, those `known` and those under the import root; newest first.
+
+    root: its folder `results` counts, or all of it where it has none, as a folder that a command wrote to.
+    """
     found = dict(known)
-    records = sorted((root / RESULTS_FOLDER).rglob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    folder = root / RESULTS_FOLDER if (root / RESULTS_FOLDER).is_dir() else root
+    records = sorted(folder.rglob("*.json"), key=_changed, reverse=True)
     for path in islice(records, MOST_RESULTS):
         past = read_past(path)
         if past is not None and past.sound not in found:
@@ -120,3 +124,10 @@ def find_past(name: str, path: Path | None, root: Path, known: Mapping[Path, Pas
 
 def _created(past: Past) -> datetime:
     return datetime.fromisoformat(past.record.created)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted a moment ago
+        return 0.0

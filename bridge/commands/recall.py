@@ -30,7 +30,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     history.add_argument("--place", type=int, metavar="N", help="announce the N-th of them again, to be placed")
     history.add_argument("--client", metavar="NAME", help="to which host (the one that asked for it, else the last one)")
     for command in (again, history):
-        command.add_argument("--root", type=Path, metavar="DIR", help="import root (the bridge's, else ATHANOR_ROOT's)")
+        command.add_argument("--root", type=Path, metavar="DIR", help="import root, or a folder with results "
+                             "(the bridge's root, else ATHANOR_ROOT's)")
 
 
 def again(arguments: argparse.Namespace) -> int:
@@ -96,6 +97,9 @@ def history(arguments: argparse.Namespace) -> int:
 
 
 def _list(found: list[Past], output: Output) -> None:
+    if not found:
+        output.say("there are no such results; those in another folder are found with --root.")
+        return
     for number, past in enumerate(found, 1):
         output.event("result", number=number, file=str(past.sound), client=past.client, where=past.where,
                      placement=past.record.model_dump(mode="json"))

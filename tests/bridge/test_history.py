@@ -101,3 +101,9 @@ def test_what_was_put_back_is_still_its_first_clients_and_says_where_it_lies(roo
     sound.unlink()
     with pytest.raises(InvalidInput, match="not there any more"):
         placed_again(results, "ardour", "p2", "asked", journal)
+
+
+def test_a_folder_that_a_command_wrote_to_is_a_root_of_its_own(tmp_path):
+    sound = put(tmp_path / "out", "one", "a" * 32)
+    assert [past.sound for past in past_results(tmp_path / "out", {})] == [sound.resolve()]
+    assert past_results(tmp_path / "none", {}) == []
