@@ -140,6 +140,8 @@ class Journal:
             terminal = [stage.value for stage in Stage if stage.is_terminal]
             write.execute("DELETE FROM request WHERE created < ? AND stage IN (?, ?, ?)",
                           (time.time() - _KEPT_S, *terminal))
+            # A client without a name is its port, which somebody else may have by now.
+            write.execute("DELETE FROM selection WHERE client NOT IN (SELECT name FROM client)")
             for table in ("story", "whereabouts"):
                 write.execute(f"DELETE FROM {table} WHERE job_id NOT IN (SELECT job_id FROM request)")
 
@@ -243,9 +245,12 @@ class Journal:
     def select(self, client: str, request_id: str, asked: str, clip: str) -> int:
         """Add a clip (a text of the caller's) to a client's selection, once for each request id; its place, from 1."""
         with self._transaction() as write:
+            known = write.execute("SELECT place FROM selection WHERE client = ? AND request_id = ?",
+                                  (client, request_id)).fetchone()
             (last,) = write.execute("SELECT coalesce(max(place), 0) FROM selection WHERE client = ?", (client,)).fetchone()
-            write.execute("INSERT INTO selection VALUES (?, ?, ?, ?, ?)", (client, last + 1, request_id, asked, clip))
-        return last + 1
+            if known is None:
+                write.execute("INSERT INTO selection VALUES (?, ?, ?, ?, ?)", (client, last + 1, request_id, asked, clip))
+        return known["place"] if known else last + 1
 
     def selection(self, client: str) -> list[Selected]:
         """The clips that a client has selected, in their order."""

@@ -168,9 +168,13 @@ def test_a_journal_in_memory_lives_with_its_process():
 def test_a_selection_is_kept_for_each_client_until_it_is_cleared(tmp_path):
     journal = Journal(tmp_path / "j.db")
     assert [journal.select("live", name, f"asked {name}", f"{{{name}}}") for name in ("a", "b")] == [1, 2]
-    assert journal.select("pd", "a", "asked", "{}") == 1
+    assert journal.select("live", "a", "asked a", "{a}") == 1  # the same request once more
+    assert [journal.select(name, "a", "asked", "{}") for name in ("pd", "127.0.0.1:54321")] == [1, 1]
+    for name in ("live", "pd"):
+        journal.remember_client(name, "udp", "127.0.0.1:7400", "")
     journal.close()
     journal = Journal(tmp_path / "j.db")
+    assert journal.selection("127.0.0.1:54321") == []
     assert [(s.place, s.request_id, s.asked, s.clip) for s in journal.selection("live")] == [
         (1, "a", "asked a", "{a}"), (2, "b", "asked b", "{b}")]
     journal.clear_selection("live")
