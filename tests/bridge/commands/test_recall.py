@@ -74,3 +74,22 @@ def test_history_finds_reveals_and_puts_back(told, root, server, monkeypatch):
     journal.acknowledge(waiting.job_id)
     journal.close()
     assert waiting.placed[0]["file"] == str(Path(sound).resolve())
+
+
+async def test_a_running_bridge_announces_at_once_what_is_put_back(told, start, client_of, root):
+    bridge = start()
+    host = client_of(bridge.port)
+    await host.ask("hello", "back", host.port)
+    await host.ask("render/debug", "back-r1", "original.wav", "@steps", 0, "@start", 99, "@track", "Backed")
+    first = (await host.wait("done", "back-r1")).values
+    await host.ask("job/ack", "back-a", "back-r1")
+    host.received.clear()
+    code, events = told("history", "--find", "backed", "--place", 1, "--root", root)
+    (announced,) = of(events, "announced")
+    assert (code, announced["client"], announced["told"]) == (OK, "back", True)
+    again = (await host.wait("done")).values
+    assert again[1] == announced["job"]
+    assert again[2:] == first[2:]
+    await host.ask("job/placed", "back-p", again[1], "@where", "bar 3")
+    code, events = told("history", "--find", "backed", "--root", root)
+    assert [event["where"] for event in of(events, "result")] == ["bar 3"]
