@@ -16,7 +16,7 @@ from bridge.desk import MOST_REQUEST_ID, Desk, MakeSession
 from bridge.journal import Journal
 from bridge.outlets import Address, Outlet, Outlets
 from bridge.packets import Message
-from bridge.routes import ERROR, EVENTS, OK, find_route
+from bridge.routes import ERROR, EVENTS, HELLO, OK, find_route
 from bridge.stages import described
 from server.errors import AthanorError, RequestRefused
 
@@ -61,7 +61,8 @@ class Reception:
         """
         if outlet is None and message.address in _OWN_ADDRESSES:
             return
-        reply_to = source
+        # Before it is read it can only be known by where it comes from; who hears on another port would miss an error.
+        reply_to = source if message.address == HELLO.address else self.clients.address(self.clients.name(source))
         try:
             route = find_route(message.address)
             call = parse(route, message)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Max patch: its files against Max's reference and our table; its script on a FAKE of Max with a real bridge."""
+
+import json
+import re
+import socket
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from py2max import Patcher
+
+from bridge.adapters import max_patches
+from bridge.adapters.amxd import pack, unpack
+from bridge.routes import EVENTS, PREFIX, ROUTES, find_route
+from server.audio import read_clip
+from server.errors import InvalidInput
+from tests.hosts.max_fake import HOSTS, displayed, run_max
+from tests.hosts.table import Row, record
+
+pytestmark = pytest.mark.hosts
+PATCHES = ("max/athanor.maxpat", "max/athanor.maxhelp")
+SCRIPTS = sorted([*HOSTS.glob("max/*.js"), *HOSTS.glob("live/*.js")])
+
+
+@pytest.fixture
+def max_script(require_host, house, tmp_path):
+    node = require_host("node")
+
+    def run(until: str, *steps: tuple, **scenario):
+        said = [{"after": after, "say": say} for after, *say in steps]
+        return run_max(node, tmp_path, "max/athanor.js", bridge=house.port, until=until, steps=said, **scenario)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def proof():
+    """What the tests of this module have shown; written into the table when all are done."""
+    shown = {"audio": "", "cancel": False, "error_shown": False, "seconds": 0.0}
+    yield shown
+    record(Row("Max", "[js] of Max 8", False, True, None, **shown))
+
+
+def boxes(text: str) -> list[dict]:
+    return [entry["box"] for entry in json.loads(text)["patcher"]["boxes"]]
+
+
+def every_patch() -> dict[str, str]:
+    patches = {name: (HOSTS / name).read_text() for name in PATCHES}
+    return patches | {"live/Athanor.amxd": unpack((HOSTS / "live" / "Athanor.amxd").read_bytes())[0]}
+
+
+def test_the_files_are_what_the_table_makes_today():
+    for path, data in max_patches.made().items():
+        assert path.read_bytes() == data, f"{path.name}: run `python -m bridge.adapters.max_patches`"
+
+
+@pytest.mark.parametrize("name", [*PATCHES, "live/Athanor.amxd"])
+def test_patches_hold_against_max_s_reference(name, tmp_path):
+    text = every_patch()[name]
+    (tmp_path / "x.maxpat").write_text(text)
+    findings = map(str, Patcher.from_file(tmp_path / "x.maxpat").lint())
+    # The window is as small as the display, the rest lies beside it; `athanor` is the patch itself.
+    assert [each for each in findings if "W-OFFCANVAS" not in each and "'athanor'" not in each] == []
+    for box in boxes(text):
+        names = {box["maxclass"]} | ({box["text"].split()[0]} if box["maxclass"] == "newobj" else set())
+        assert names <= max_patches.OBJECTS
+    assert "SPDX-License-Identifier: MIT" in text
+
+
+def test_every_address_of_the_patches_is_in_the_table_and_none_is_missing():
+    said = [box.get("text", "") for text in every_patch().values() for box in boxes(text)]
+    requests = {text.split()[0] for text in said if text.startswith("/")}
+    assert requests == set(ROUTES)
+    heard = {word for text in said if text.startswith("route /") for word in text.split()[1:]}
+    assert heard == {event.address for event in EVENTS}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_ask_only_for_what_the_table_has_in_words_that_max_8_knows(path):
+    text = path.read_text()
+    assert text.startswith("// SPDX-License-Identifier: MIT")
+    code = re.sub(r"//.*", "", text)
+    assert re.findall(r"=>|`|\b(?:let|const|class|async)\b", code) == []
+    for name in re.findall(r'(?:\bask|\bsend)\("([a-z/]+)"', code):
+        assert f"{PREFIX}/{name}" in ROUTES or name in ("samptype", "writewave")
+
+
+def test_a_device_s_container_is_read_back_and_a_broken_one_refused():
+    data = pack('{"patcher": "ü"}', "A.maxpat")
+    assert unpack(data) == ('{"patcher": "ü"}', "A.maxpat", b"aaaa")
+    assert int.from_bytes(data[16:20], "little") == len(data) - 20
+    for broken in (data[:-1], data[:30], b"x" + data[1:], data[:40]):
+        with pytest.raises(InvalidInput, match="device"):
+            unpack(broken)
+
+
+def test_py2max_reads_the_device_as_we_do():
+    from py2max.m4l import unpack_amxd
+    data = (HOSTS / "live" / "Athanor.amxd").read_bytes()
+    body, kind = unpack_amxd(data)
+    assert (body.decode(), kind) == (unpack(data)[0], "audio_effect")
+
+
+def test_a_dropped_file_comes_back_as_a_result(max_script, house, proof):
+    begun = time.monotonic()
+    seen = max_script("5: done", ("5: ready", ["clip", str(house.root / "original.wav")], ["menu", "debug"],
+                                  ["text", '@steps 2 @step_s 0.01 @track "my track"'], ["render"]))
+    (result,) = [message for message in seen["out"] if message[0] == 3]
+    assert (result[1], result[3:]) == ("result", ["echo", 1, 1])
+    assert np.array_equal(read_clip(result[2]).samples, read_clip(house.root / "original.wav").samples)
+    assert displayed(seen, "playlist") == [f"append {result[2]}"]
+    assert displayed(seen, "results")[-1] == f"append {Path(result[2]).name}"
+    assert json.loads(Path(result[2]).with_suffix(".json").read_text())["track"] == "my track"
+    assert (seen["sent"][-1][0], seen["sent"][-1][3:]) == ("/athanor/v1/job/placed", ["@where", "Max, max"])
+    for address, *_ in seen["sent"]:
+        find_route(address)
+    proof.update(audio="equal to the source", seconds=time.monotonic() - begun)
+
+
+def test_menus_hold_the_kinds_and_the_presets_but_no_chains(max_script):
+    seen = max_script("append preset vary_wander")
+    offered = [text.removeprefix("append ") for text in displayed(seen, "what")]
+    assert offered[:3] == ["clear", "fuse", "learn"]
+    assert {"preset edit_four", "preset separate_stems"} <= set(offered)
+    assert not {"preset glue", "preset space"} & set(offered)
+
+
+def test_a_buffer_goes_out_once_its_file_is_whole(max_script, house):
+    seen = max_script("5: done", ("5: ready", ["buffer", "voice"]), ("2: clips .*wav", ["debug", "@steps", 1]),
+                      buffers={"voice": {"frames": 4800, "channels": 2, "rate": 44100}}, args=["patch-2", 7433])
+    (written,) = seen["sounds"]
+    assert Path(written).parent == house.root / "clips"
+    (result,) = [message[2] for message in seen["out"] if message[:2] == [3, "result"]]
+    back = read_clip(result)
+    assert (back.n_samples, back.channels, back.sample_rate) == (4800, 2, 44100)
+    assert np.array_equal(back.samples, read_clip(written).samples)
+    assert [message for message in seen["out"] if message[0] == 1] == [[1, "port", 7433]]
+
+
+def test_progress_moves_and_a_job_is_cancelled(max_script, proof):
+    seen = max_script("5: cancelled", ("5: ready", ["debug", "original.wav", "@steps", 400, "@step_s", 0.05]),
+                      ("debug: .*/400", ["cancel"]))
+    assert any(message[0] == 4 and 0 < message[1] < 1 for message in seen["out"])
+    assert displayed(seen, "progress")[-1] == "0"
+    assert seen["sent"][-1][0] == "/athanor/v1/job/ack"
+    assert [message for message in seen["out"] if message[0] == 3] == []
+    proof["cancel"] = True
+
+
+@pytest.mark.parametrize(("say", "told"), [(["debug", "orginal.wav"], "did you mean 'original.wav'"),
+                                           (["fuze", "original.wav"], "did you mean"),
+                                           (["debug", "original.wav", "@stepz", 3], "did you mean 'steps'"),
+                                           (["buffer", "empty"], "buffer~ empty is empty")])
+def test_errors_are_shown_in_words_and_nothing_is_rendered(max_script, proof, say, told):
+    seen = max_script("5: error", ("5: ready", say))
+    assert told in displayed(seen, "status")[-1]
+    assert [message for message in seen["out"] if message[:2] == [5, "started"]] == []
+    proof["error_shown"] = True
+
+
+def test_another_port_is_tried_where_one_is_in_use(max_script):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        try:
+            other.bind(("127.0.0.1", 7400))
+        except OSError:
+            pass  # in use as it is
+        seen = max_script("5: ready")
+    assert [message[2] for message in seen["out"] if message[0] == 1][:2] == [7400, 7401]
