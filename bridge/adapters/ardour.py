@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 import re
-import shutil
+import tomllib
 from pathlib import Path
+from string import Template
 
 from bridge.adapters.ardour_scripts import OURS, WITH_HOOKS, is_empty, with_scripts, without_scripts
 from bridge.home import home_folder
 from bridge.placement import make_folder, write_text
 from server.errors import InvalidOption, StorageError
 
-SCRIPTS = Path(__file__).parents[1] / "hosts" / "ardour"
-_HOOK = re.compile(r'\["type"\]\s*=\s*"EditorHook"')
-_NAME = re.compile(r'\bname\s*=\s*"([^"]*)"')
-# In the order in which they shall stand in Ardour's menu.
-_ORDER = ("fuse", "stems", "edits", "dropout", "room", "variations", "render", "place", "cancel")
+_HOSTS = Path(__file__).parents[1] / "hosts"
 
 
 def install(target: Path, undo: bool = False) -> list[Path]:
@@ -45,37 +42,38 @@ def install(target: Path, undo: bool = False) -> list[Path]:
         raise StorageError(f"{error.filename or target} cannot be changed: {error.strerror}.") from error
 
 
-def sources() -> tuple[dict[str, str], dict[str, str]]:
-    """Lua source by name: the actions in the order of Ardour's menu, and the hooks."""
-    actions, hooks = {}, {}
-    files = [SCRIPTS / "scripts" / f"athanor_{name}.lua" for name in (*_ORDER, "watch")]
-    for path in files:
-        source = path.read_text(encoding="utf-8")
-        name = _NAME.search(source)
-        assert name is not None
-        assert name[1].startswith(OURS), path
-        (hooks if _HOOK.search(source) else actions)[name[1]] = source
-    return actions, hooks
+def files() -> dict[str, str]:
+    """Everything that lies below Ardour's folder, as text by name: our Lua, and a script for each entry of actions.toml."""
+    parts = {f"athanor/{path.name}": path.read_text(encoding="utf-8") for folder in ("lua", "ardour/athanor")
+             for path in sorted((_HOSTS / folder).glob("*.lua"))}
+    scripts = {f"scripts/athanor_{key}.lua": source for entries in _scripts() for key, (_, source) in entries.items()}
+    return {**parts, "athanor/home.txt": f"{home_folder()}\n", **scripts}
+
+
+def _scripts() -> tuple[dict[str, tuple[str, str]], dict[str, tuple[str, str]]]:
+    """The actions, in the order of Ardour's menu, and the hooks: key -> name and Lua source."""
+    table = tomllib.loads((_HOSTS / "ardour" / "actions.toml").read_text(encoding="utf-8"))
+
+    def made(kind: str) -> dict[str, tuple[str, str]]:
+        return {key: (OURS + entry["name"], Template(entry.get("script", table["script"])).substitute(entry))
+                for key, entry in table[kind].items()}
+
+    return made("action"), made("hook")
 
 
 def _put_in(target: Path, registered: Path, former: str, version: int) -> list[Path]:
-    actions, hooks = sources()
+    actions, hooks = (dict(entries.values()) for entries in _scripts())
     text = with_scripts(former, actions, hooks if version in WITH_HOOKS else {})
-    written = []
-    for source in _files():
-        copy = target / source.relative_to(SCRIPTS)
-        make_folder(copy.parent)
-        shutil.copyfile(source, copy)
-        written.append(copy)
-    home = target / "athanor" / "home.txt"
-    write_text(home, f"{home_folder()}\n")
+    ours = files()
+    for name, source in ours.items():
+        make_folder((target / name).parent)
+        write_text(target / name, source)
     write_text(registered, text)
-    return [*written, home, registered]
+    return [*(target / name for name in ours), registered]
 
 
 def _take_out(target: Path, registered: Path, former: str) -> list[Path]:
-    ours = [*(target / source.relative_to(SCRIPTS) for source in _files()), target / "athanor" / "home.txt"]
-    gone = [path for path in ours if path.exists()]
+    gone = [target / name for name in files() if (target / name).exists()]
     for path in gone:
         path.unlink()
     for folder in (target / "athanor", target / "scripts"):
@@ -88,7 +86,3 @@ def _take_out(target: Path, registered: Path, former: str) -> list[Path]:
         else:
             write_text(registered, rest)
     return gone
-
-
-def _files() -> list[Path]:
-    return sorted(SCRIPTS.rglob("*.lua"))

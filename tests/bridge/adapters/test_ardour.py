@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Athanor's scripts into a folder like Ardour's and out of it again."""
 
+import re
+
 import pytest
 
-from bridge.adapters.ardour import SCRIPTS, install, sources
+import presets
+from bridge.adapters.ardour import files, install
 from bridge.adapters.ardour_scripts import action_numbers
+from bridge.host_files import HOSTS
 from server.errors import InvalidInput, InvalidOption
 
 
@@ -18,17 +22,25 @@ def target(tmp_path, monkeypatch):
 
 def test_every_script_is_installed_registered_and_taken_out_again(target):
     written = install(target)
-    assert {path.relative_to(target) for path in written} >= {path.relative_to(SCRIPTS) for path in SCRIPTS.rglob("*.lua")}
-    assert all(path.is_file() for path in written)
+    assert {str(path.relative_to(target)): path.read_text(encoding="utf-8") for path in written[:-1]} == files()
     assert (target / "athanor" / "home.txt").read_text(encoding="utf-8").strip() == str(target.parent / "home é")
-    actions, hooks = sources()
-    assert len(actions) + len(hooks) == len(list((SCRIPTS / "scripts").iterdir()))
-    assert list(action_numbers((target / "ui_scripts").read_text(encoding="utf-8"))) == list(actions)
-    assert len(hooks) == 1
+    assert files()["athanor/json.lua"] == (HOSTS / "lua" / "json.lua").read_text(encoding="utf-8")
+    actions = list(action_numbers((target / "ui_scripts").read_text(encoding="utf-8")))
+    assert len(actions) == sum(name.startswith("scripts/") for name in files()) - 1, "all but the hook"
+    assert actions[:2] == ["Athanor: fuse two regions", "Athanor: split into stems"]
 
     install(target, undo=True)
     assert list(target.iterdir()) == []
     assert install(target, undo=True) == []
+
+
+def test_every_action_says_what_it_does_and_asks_for_a_preset_that_exists():
+    scripts = {name: text for name, text in files().items() if name.startswith("scripts/")}
+    for text in scripts.values():
+        assert re.search(r'name = "Athanor: [a-z ]+"', text) and re.search(r"description = \[\[[A-Z].+\.\]\]", text)
+    asked = [name for text in scripts.values() for name in re.findall(r'preset = "(\w+)"', text)]
+    assert [presets.load(name).name for name in asked] == ["fuse_equilibrium", "separate_stems", "edit_four",
+                                                           "restore_dropout", "restore_room", "vary_eight"]
 
 
 def test_what_a_person_keeps_in_the_same_folders_stays(target):

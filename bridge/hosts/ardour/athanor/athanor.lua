@@ -6,14 +6,16 @@
 
 local here = ARDOUR.user_config_directory (-1) .. "/athanor/"
 
-local function part (name)
-  return assert (loadfile (here .. name .. ".lua")) ()
+-- Ardour takes `require` from its scripts; the parts get one that knows this folder, each part is read once.
+local parts, scope = {}, setmetatable ({}, { __index = _G })
+
+function scope.require (name)
+  parts[name] = parts[name] or assert (loadfile (here .. name .. ".lua", "t", scope)) ()
+  return parts[name]
 end
 
-local json, memory = part ("json"), part ("memory")
-local link = part ("link") (json, memory, here)
-local clips = part ("clips")
-local results = part ("results") (json, memory)
+local files, memory, link = scope.require "files", scope.require "memory", scope.require "link"
+local clips, results = scope.require "clips", scope.require "results"
 local athanor = {}
 
 -- Show a text in a dialog and keep it in the session's log.
@@ -65,10 +67,10 @@ end
 -- it (a preset's name, a line of options, "together" for one render of all regions), else as a dialog does. nil if that was
 -- closed.
 local function asked (wish)
-  local said = memory.read (memory.path ("athanor.preset"))
-  if wish.verb and not wish.ask then
-    return { options = "" }
-  elseif said and not wish.verb then
+  local said = files.read (memory.path ("athanor.preset"))
+  if wish.preset and not wish.ask then
+    return { preset = wish.preset, options = "" }
+  elseif said and not wish.preset then
     local lines = {}
     for line in said:gmatch ("[^\r\n]+") do
       lines[#lines + 1] = line
@@ -76,35 +78,36 @@ local function asked (wish)
     return { preset = lines[1] or "", options = lines[2] or "", together = lines[3] == "together" }
   end
   local entries = { { type = "entry", key = "options", title = "Options", default = wish.ask or "" } }
-  if not wish.verb then
+  if not wish.preset then
     table.insert (entries, 1, { type = "entry", key = "preset", title = "Preset", default = "" })
     entries[3] = { type = "checkbox", key = "together", title = "One render of all selected regions", default = false }
   end
-  return LuaDialog.Dialog ("Athanor", entries):run ()
+  local given = LuaDialog.Dialog ("Athanor", entries):run ()
+  if given then
+    given.preset = wish.preset or given.preset
+  end
+  return given
 end
 
 -- The request that renders: its verb, and what follows its id. A name such as render/generate is a kind, not a preset.
-local function request_of (wish, said)
-  local verb, values = wish.verb, { table.unpack (wish.values or {}) }
-  if not verb and said.preset:match ("^render/%l+$") then
-    verb = said.preset
-  elseif not verb then
-    verb, values = "preset", { said.preset }
-  end
+local function request_of (said)
   local options = words_of (said.options)
-  return verb, table.move (options, 1, #options, #values + 1, values)
+  if said.preset:match ("^render/%l+$") then
+    return said.preset, options
+  end
+  return "preset", { said.preset, table.unpack (options) }
 end
 
 -- Send the selection out and ask for a render of each region, or for one of all.
 --
--- wish.verb, wish.values: the request and what follows its id; without them the person names a preset. wish.ask: options that
--- the person may complete, as "@to a choir, a storm". wish.together: how many regions one render takes together. wish.gap: the
--- selected range is a hole in the region under it.
+-- wish.preset: its name; without it the person names one. wish.ask: options that the person may complete, as
+-- "@to a choir, a storm". wish.together: how many regions one render takes together. wish.gap: the selected range is a hole in
+-- the region under it.
 function athanor.render (wish)
   guarded (function ()
     local said = asked (wish)
     if said then
-      local verb, values = request_of (wish, said)
+      local verb, values = request_of (said)
       local chosen = wish.gap and clips.around_range (values) or clips.selected (wish.together or 1)
       link.connect ()
       local sent = clips.write (chosen, link.root)

@@ -4,8 +4,7 @@
 -- The samples are read inside Ardour and written as 32-bit float WAV at the session's rate, so neither split stereo files
 -- nor other sample rates nor stretched regions make a difference, and no path leaves the session.
 
-local BLOCK = 8192
-local MOST_BYTES = 2 ^ 32 - 1024
+local wav = require "wav"
 
 local function rate ()
   return math.floor (Session:nominal_sample_rate ())
@@ -31,45 +30,29 @@ local function clip_of (region, route)
            rate = rate (), length = region:length ():samples (), channels = audio:n_channels () }
 end
 
--- A float WAV's head for `frames` frames.
-local function head (frames, channels)
-  local bytes = frames * channels * 4
-  return "RIFF" .. string.pack ("<I4", 50 + bytes) .. "WAVEfmt " .. string.pack ("<I4I2I2I4I4I2I2I2", 18, 3, channels, rate (),
-         rate () * channels * 4, channels * 4, 32, 0) .. "fact" .. string.pack ("<I4I4", 4, frames)
-         .. "data" .. string.pack ("<I4", bytes)
-end
-
--- `count` samples of each channel in turn, as bytes. channels: tables of samples.
+-- The samples of each channel in turn. channels: tables of `count` samples.
 local function interleaved (channels, count)
-  local out, width = {}, #channels
-  local flat = channels[1]
-  if width > 1 then
-    flat = {}
-    for c, samples in ipairs (channels) do
-      for i = 1, count do
-        flat[(i - 1) * width + c] = samples[i]
-      end
+  local flat, width = {}, #channels
+  for c, samples in ipairs (channels) do
+    for i = 1, count do
+      flat[(i - 1) * width + c] = samples[i]
     end
   end
-  for i = 1, count * width, 128 do
-    local last = math.min (i + 127, count * width)
-    out[#out + 1] = string.pack ("<" .. ("f"):rep (last - i + 1), table.unpack (flat, i, last))
-  end
-  return table.concat (out)
+  return flat
 end
 
-local function write_sound (file, clip)
+-- A reader of a clip for wav.write.
+local function reader (clip)
   local playlist = clip.track:to_track ():playlist ():to_audioplaylist ()
-  local sound, mix, gain = ARDOUR.DSP.DspShm (BLOCK), ARDOUR.DSP.DspShm (BLOCK), ARDOUR.DSP.DspShm (BLOCK)
-  assert (file:write (head (clip.length, clip.channels)))
-  for done = 0, clip.length - 1, BLOCK do
-    local count, channels = math.min (BLOCK, clip.length - done), {}
+  local sound, mix, gain = ARDOUR.DSP.DspShm (wav.BLOCK), ARDOUR.DSP.DspShm (wav.BLOCK), ARDOUR.DSP.DspShm (wav.BLOCK)
+  return function (first, count)
+    local channels = {}
     for c = 1, clip.channels do
-      playlist:read (sound:to_float (0), mix:to_float (0), gain:to_float (0), Temporal.timepos_t (clip.start + done),
+      playlist:read (sound:to_float (0), mix:to_float (0), gain:to_float (0), Temporal.timepos_t (clip.start + first),
                      Temporal.timecnt_t (count), c - 1)
       channels[c] = sound:to_float (0):get_table (count)
     end
-    assert (file:write (interleaved (channels, count)))
+    return interleaved (channels, count)
   end
 end
 
@@ -109,19 +92,12 @@ end
 -- Write every clip into the folder `clips` under `root`; the clips again, each with `file`, its name under `root`.
 function clips.write (chosen, root)
   for number, clip in ipairs (chosen) do
-    if clip.length * clip.channels * 4 > MOST_BYTES then
-      error (("The region %q is too long for a WAV file; cut it."):format (clip.name), 0)
-    end
     local plain = clip.name:gsub ("[^%w%-]+", "_"):sub (1, 40)
     clip.file = ("clips/%s-%d-%x-%d.wav"):format (plain, clip.start, os.time (), number)
-    local path = root .. "/" .. clip.file
-    local file, why = io.open (path .. ".part", "wb")
-    if not file then
-      error ("The clip cannot be written: " .. tostring (why), 0)
+    local done, why = wav.write (root .. "/" .. clip.file, clip.rate, clip.channels, clip.length, reader (clip))
+    if not done then
+      error (("The region %q cannot be sent: %s"):format (clip.name, why), 0)
     end
-    write_sound (file, clip)
-    file:close ()
-    assert (os.rename (path .. ".part", path))
   end
   return chosen
 end

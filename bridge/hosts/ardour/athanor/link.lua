@@ -7,46 +7,9 @@ local PREFIX = "/athanor/v1/"
 local ANSWER_S, LOOK_S, GREET_S = 3, 0.02, 10
 local NEAR, WIDE, WIDE_EVERY = 20, 4000, 10
 local KNOWN = math.huge
-local json, memory, here
+local connection, files, lines, memory = require "connection", require "files", require "lines", require "memory"
 local link = {}
 local looks, greeted, spools, unread = 0, {}, {}, {} -- these by session: when to say hello again, its spool folder, messages not handled yet
-
--- The folder that holds Athanor's data: as written at the installation, as the environment says, or where the system has it.
-local function home ()
-  local named = memory.read (here .. "home.txt") or os.getenv ("ATHANOR_HOME")
-  if named and named:match ("%S") then
-    return named:match ("^%s*(.-)%s*$")
-  elseif os.getenv ("LOCALAPPDATA") then
-    return os.getenv ("LOCALAPPDATA") .. "/athanor"
-  end
-  local user = os.getenv ("HOME") or ""
-  if user:match ("^/Users/") then
-    return user .. "/Library/Application Support/athanor"
-  end
-  return (os.getenv ("XDG_DATA_HOME") or user .. "/.local/share") .. "/athanor"
-end
-
--- What the bridge has written down about where it listens.
-local function connection ()
-  local path = home () .. "/bridge/connection.json"
-  local text = memory.read (path)
-  if not text then
-    error (("Athanor has never run here: there is no %s. Start it with: athanor up"):format (path), 0)
-  end
-  return json (text)
-end
-
-local function escaped (value)
-  return (tostring (value):gsub ("[\\\t\n]", { ["\\"] = "\\\\", ["\t"] = "\\t", ["\n"] = "\\n" }))
-end
-
-local function fields (line)
-  local out = {}
-  for field in (line:gsub ("\r?\n?$", "") .. "\t"):gmatch ("([^\t]*)\t") do
-    out[#out + 1] = field:gsub ("\\(.)", { ["\\"] = "\\", t = "\t", n = "\n" })
-  end
-  return out
-end
 
 -- Write one request into the spool folder; its id. values: what follows the id.
 local function send (verb, values)
@@ -54,16 +17,19 @@ local function send (verb, values)
     state.count = state.count + 1
     return state
   end)
-  local id, line = ("%s-%d"):format (kept.client, kept.count), {}
-  for _, value in ipairs { PREFIX .. verb, id, table.unpack (values or {}) } do
-    line[#line + 1] = escaped (value)
-  end
-  memory.write (("%s/in/%08d.msg"):format (spools[Session:path ()], kept.count), table.concat (line, "\t") .. "\n")
+  local id = ("%s-%d"):format (kept.client, kept.count)
+  assert (files.write (("%s/in/%08d.msg"):format (spools[Session:path ()], kept.count),
+                       lines.encode { PREFIX .. verb, id, table.unpack (values or {}) }))
   return id
 end
 
 local function greet ()
-  local there, client = connection (), memory.state ().client
+  local installed = files.read (ARDOUR.user_config_directory (-1) .. "/athanor/home.txt") or ""
+  local there, why = connection.read (installed:match ("^%s*(%S.-)%s*$"))
+  if not there then
+    error (why, 0)
+  end
+  local client = memory.state ().client
   spools[Session:path ()] = ("%s/spool/%s"):format (there.root, client)
   link.root = there.root
   local to = ARDOUR.LuaOSC.Address (("osc.udp://127.0.0.1:%d"):format (there.osc_port))
@@ -74,7 +40,7 @@ end
 local function message_from (from, to)
   for number = from, to do
     local path = ("%s/out/%06d.msg"):format (spools[Session:path ()], number)
-    local text = memory.read (path)
+    local text = files.read (path)
     if text then
       os.remove (path)
       return number, text
@@ -97,7 +63,7 @@ local function arrived (wide)
     if not number then
       break
     end
-    came[#came + 1], next, reach = fields (text), number + 1, NEAR
+    came[#came + 1], next, reach = lines.decode (text), number + 1, NEAR
   end
   if #came > 0 then
     memory.change (function (kept)
@@ -212,7 +178,4 @@ function link.await (request, receive)
   end
 end
 
-return function (reader, keeper, folder)
-  json, memory, here = reader, keeper, folder
-  return link
-end
+return link

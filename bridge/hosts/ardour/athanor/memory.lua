@@ -2,41 +2,18 @@
 -- What has to outlast a session's closing: small files in the session's folder, read anew each time, because the actions
 -- and the timer do not share their variables.
 
+local files = require "files"
 local memory = {}
 
 function memory.path (name)
   return Session:path () .. "/" .. name
 end
 
--- The whole text of a file, nil where there is none.
-function memory.read (path)
-  local file = io.open (path, "rb")
-  local text = file and file:read ("a")
-  if file then
-    file:close ()
-  end
-  return text
-end
-
--- Write a file so that it holds either all of the text or what it held before.
-function memory.write (path, text)
-  local file, why = io.open (path .. ".part", "wb")
-  if not file then
-    error (("%s cannot be written: %s"):format (path, tostring (why)), 0)
-  end
-  assert (file:write (text))
-  file:close ()
-  if not os.rename (path .. ".part", path) then
-    os.remove (path) -- some systems do not rename over a file
-    assert (os.rename (path .. ".part", path))
-  end
-end
-
 -- client: this session's name, "" if it never asked for anything. next: number of the message to read next. count: requests
 -- made. open: ids of renders that have not ended, oldest first.
 function memory.state ()
   local kept = { client = "", next = 1, count = 0, open = {} }
-  for key, value in (memory.read (memory.path ("athanor.state")) or ""):gmatch ("(%w+) (%S+)\n") do
+  for key, value in (files.read (memory.path ("athanor.state")) or ""):gmatch ("(%w+) (%S+)\n") do
     if key == "open" then
       table.insert (kept.open, value)
     else
@@ -54,7 +31,7 @@ function memory.change (change)
   for _, id in ipairs (kept.open) do
     lines[#lines + 1] = ("open %s\n"):format (id)
   end
-  memory.write (memory.path ("athanor.state"), table.concat (lines))
+  assert (files.write (memory.path ("athanor.state"), table.concat (lines)))
   return result
 end
 

@@ -1,18 +1,19 @@
 -- SPDX-License-Identifier: MIT
 -- Results onto the timeline: each on a new named track at its exact sample, all of a job in one undo step.
 
-local json, memory
+local files, json, memory = require "files", require "json", require "memory"
 local results = {}
 local KEPT = "athanor.placed"
 local GREY = 0x999999ff
 
 -- Whether a result was placed in this session before; the end of a job is told again until it is acknowledged.
 local function placed_before (job, index)
-  return (memory.read (memory.path (KEPT)) or ""):find (("%s %d\n"):format (job, index), 1, true) ~= nil
+  return (files.read (memory.path (KEPT)) or ""):find (("%s %d\n"):format (job, index), 1, true) ~= nil
 end
 
 local function remember (job, index)
-  memory.write (memory.path (KEPT), (memory.read (memory.path (KEPT)) or "") .. ("%s %d\n"):format (job, index))
+  local path = memory.path (KEPT)
+  assert (files.write (path, (files.read (path) or "") .. ("%s %d\n"):format (job, index)))
 end
 
 -- The position of a result in samples of this session, to the nearest. start: decimal text, in samples of `rate`.
@@ -22,8 +23,7 @@ local function position (start, rate)
 end
 
 local function record_of (root, name)
-  local read, record = pcall (json, memory.read (root .. "/" .. name) or "{}")
-  return read and record or {}
+  return json.decode (files.read (root .. "/" .. name) or "") or {}
 end
 
 -- "#rrggbb" as Ardour counts colours.
@@ -129,7 +129,4 @@ function results.place (job, root)
   return ("%s: %s"):format (Session:name (), #where > 0 and table.concat (where, ", ") or "there already"), #where
 end
 
-return function (reader, keeper)
-  json, memory = reader, keeper
-  return results
-end
+return results

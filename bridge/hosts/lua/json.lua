@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- A reader of JSON: json (text) gives tables, texts, numbers and booleans; null gives nil. Raises where the text is not JSON.
+-- JSON to Lua values: placement records and the bridge's connection file. Arrays begin at 1, null is nil.
 
+local json = {}
 local escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
 
 local function string_at (text, at)
@@ -33,46 +34,37 @@ local value_at
 
 -- The entries between an opening bracket and its end: `keyed` for objects.
 local function entries_at (text, at, last, keyed)
-  local out = {}
-  at = text:match ("^%s*()", at)
-  if text:sub (at, at) == last then
-    return out, at + 1
-  end
-  while true do
-    local key = #out + 1
+  local out, key = {}, 0
+  local mark, behind = text:match ("^%s*(.)()", at)
+  if mark == last then return out, behind end
+  repeat
     if keyed then
       key, at = string_at (text, text:match ('^%s*"()', at) or error ("a name is missing", 0))
       at = text:match ("^%s*:()", at) or error ("a colon is missing", 0)
+    else
+      key = key + 1
     end
     out[key], at = value_at (text, at)
-    local mark, behind = text:match ("^%s*(.)()", at)
-    if mark == last then
-      return out, behind
-    elseif mark ~= "," then
-      error ("a comma is missing", 0)
-    end
-    at = behind
-  end
+    mark, at = text:match ("^%s*(.)()", at)
+  until mark ~= ","
+  return out, mark == last and at or error ("a comma is missing", 0)
 end
 
 function value_at (text, at)
   local first, start = text:match ("^%s*(.)()", at)
-  if first == "{" then
-    return entries_at (text, start, "}", true)
-  elseif first == "[" then
-    return entries_at (text, start, "]", false)
-  elseif first == '"' then
-    return string_at (text, start)
-  end
+  if first == "{" then return entries_at (text, start, "}", true) end
+  if first == "[" then return entries_at (text, start, "]", false) end
+  if first == '"' then return string_at (text, start) end
   local word, behind = text:match ("^%s*([%w%.%+%-]+)()", at)
-  if word == "true" or word == "false" then
-    return word == "true", behind
-  elseif word == "null" then
-    return nil, behind
-  end
+  if word == "true" or word == "false" then return word == "true", behind end
+  if word == "null" then return nil, behind end
   return tonumber (word) or error ("a value is missing", 0), behind
 end
 
-return function (text)
-  return (value_at (text, 1))
+-- The value that a JSON text means; nil where the text is none.
+function json.decode (text)
+  local known, read = pcall (value_at, text, 1)
+  return known and read or nil
 end
+
+return json
