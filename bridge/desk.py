@@ -64,6 +64,7 @@ class Desk(ClipDesk, RecallDesk):
 
     def resume(self) -> int:
         """Go on with what a former bridge left unfinished or unacknowledged; how many it left unfinished."""
+        self._journal.clear_selections_of_strangers()
         unfinished = self._journal.unfinished()
         for entry in unfinished:
             self.spawn(self._run(entry.job_id))

@@ -140,8 +140,6 @@ class Journal:
             terminal = [stage.value for stage in Stage if stage.is_terminal]
             write.execute("DELETE FROM request WHERE created < ? AND stage IN (?, ?, ?)",
                           (time.time() - _KEPT_S, *terminal))
-            # A client without a name is its port, which somebody else may have by now.
-            write.execute("DELETE FROM selection WHERE client NOT IN (SELECT name FROM client)")
             for table in ("story", "whereabouts"):
                 write.execute(f"DELETE FROM {table} WHERE job_id NOT IN (SELECT job_id FROM request)")
 
@@ -261,6 +259,11 @@ class Journal:
         """Forget what a client has selected."""
         with self._transaction() as write:
             write.execute("DELETE FROM selection WHERE client = ?", (client,))
+
+    def clear_selections_of_strangers(self) -> None:
+        """Forget what clients that never said hello have selected: they are ports, which others may have by now."""
+        with self._transaction() as write:
+            write.execute("DELETE FROM selection WHERE client NOT IN (SELECT name FROM client)")
 
     def tell_whereabouts(self, job_id: str, told: str) -> None:
         """Write where a host says that it has put a job's results; newer words replace older ones."""
