@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The script inside athanor.maxpat: what its inlet, menus and buttons say goes to the bridge by OSC, and what comes back goes
-// to its outlets. Outlets: 0 to [udpsend], 1 to [udpreceive], 2 to the patch's own display, 3 results, 4 progress 0 to 1,
+// The script inside athanor.maxpat: what its inlet, menus and buttons say goes to the bridge by OSC, and what comes back
+// goes to its outlets. Outlets: 0 to [udpsend], 1 to [udpreceive], 2 to the patch's own display, 3 results, 4 progress 0 to 1,
 // 5 states: ready, started JOB, error TEXT, failed TEXT, cancelled, done TEXT.
 
 autowatch = 0;

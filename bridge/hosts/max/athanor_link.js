@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Athanor's side of the conversation, for scripts in Max and in Max for Live: asks, remembers what was asked, and gathers the
-// results of each job. ES5, because Max 8's [js] knows no more. It touches neither Max nor Live; `hooks` does.
+// Athanor's side of the conversation, for scripts in Max and in Max for Live: asks, remembers what was asked, and gathers
+// the results of each job. ES5, because Max 8's [js] knows no more. It touches neither Max nor Live; `hooks` does.
 
 var table = require("athanor_table.js");
 
@@ -14,7 +14,8 @@ function Link(client, title, hooks) {
    this.port = 0;
    this.waiting = {}; // request id -> what follows its ok
    this.jobs = {}; // request id of a render -> {label, context, parts}
-   this.ended = {}; // job id -> where it was placed, or true while that is being done
+   this.ended = {}; // job id -> where it was placed, or true while that is being done or could not be
+   this.unplaced = {}; // job id -> {entries, context} of what could not be placed; not acknowledged, so it is told again
    this.entries = [];
    this.count = 0;
 }
@@ -145,15 +146,30 @@ Link.prototype.on_done = function (done) {
    if (parts.length < done.count) { return; }
    link.ended[done.job] = true;
    delete link.jobs[done.request];
-   link.hooks.results(done.job, parts.map(function (i) { return job.parts[i]; }), job.context, function (placed) {
-      if (placed === null) { // not acknowledged: it is announced again
-         delete link.ended[done.job];
+   link.place(done.job, parts.map(function (i) { return job.parts[i]; }), job.context);
+};
+
+Link.prototype.place = function (job, entries, context) {
+   var link = this;
+   delete link.unplaced[job];
+   link.hooks.results(job, entries, context, function (placed) {
+      link.hooks.progress(0, "");
+      if (placed === null) {
+         link.unplaced[job] = { entries: entries, context: context };
          return;
       }
-      link.ended[done.job] = placed;
-      link.acknowledge(done.job);
-      link.hooks.progress(0, "");
-      link.hooks.state("done", done.count + (done.count === 1 ? " result: " : " results: ") + placed);
+      link.ended[job] = placed;
+      link.acknowledge(job);
+      link.hooks.state("done", entries.length + (entries.length === 1 ? " result: " : " results: ") + placed);
+   });
+};
+
+// Tries again what could not be placed. change(context) may give another one.
+Link.prototype.placeAgain = function (change) {
+   var link = this;
+   Object.keys(link.unplaced).forEach(function (job) {
+      var kept = link.unplaced[job];
+      link.place(job, kept.entries, change(kept.context));
    });
 };
 

@@ -32,7 +32,8 @@ function encode(address, values) {
     if (Number.isInteger(value)) return bytes.writeInt32BE(value), ["i", bytes];
     return bytes.writeFloatBE(value), ["f", bytes];
   });
-  return Buffer.concat([padded(address), padded("," + parts.map((part) => part[0]).join("")), ...parts.map((part) => part[1])]);
+  const tags = padded("," + parts.map((part) => part[0]).join(""));
+  return Buffer.concat([padded(address), tags, ...parts.map((part) => part[1])]);
 }
 
 function decode(packet) {
@@ -137,7 +138,10 @@ class File {
 
 // A buffer~; it is written a moment later, in two parts.
 class FakeBuffer {
-  constructor(name) { this.of = (scenario.buffers || {})[name] || { frames: 0, channels: 0, rate: 48000 }; this.sample = "int16"; }
+  constructor(name) {
+    this.of = (scenario.buffers || {})[name] || { frames: 0, channels: 0, rate: 48000 };
+    this.sample = "int16";
+  }
   framecount() { return this.of.frames; }
   channelcount() { return this.of.channels; }
   send(message, value) {
@@ -160,7 +164,8 @@ class FakeBuffer {
 
 function load(name) {
   const file = scenario.folders.map((folder) => path.join(folder, name)).find((each) => fs.existsSync(each));
-  const wrapped = vm.runInContext(`(function (exports, require) {${fs.readFileSync(file, "utf8")}\n})`, world, { filename: file });
+  const text = `(function (exports, require) {${fs.readFileSync(file, "utf8")}\n})`;
+  const wrapped = vm.runInContext(text, world, { filename: file });
   const made = {};
   wrapped(made, load);
   return made;
