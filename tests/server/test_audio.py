@@ -340,3 +340,24 @@ def test_silence_cannot_be_a_model_and_stays_silence():
     assert audio.match_level(silent, to=noise()).is_silent
     with pytest.raises(InvalidInput, match="level should be matched is silent"):
         audio.match_level(noise(), to=silent)
+
+
+@pytest.mark.parametrize(("format", "subtype"), [
+    ("WAV", "PCM_24"), ("FLAC", "PCM_16"), ("AIFF", "FLOAT"), ("OGG", "VORBIS"),
+])
+def test_a_part_of_a_file_is_that_part_of_the_whole(tmp_path, format, subtype):
+    rng = np.random.default_rng(3)
+    path = tmp_path / f"a.{format.lower()}"
+    soundfile.write(path, 0.2 * rng.standard_normal((9000, 2)), 44100, format=format, subtype=subtype)
+    whole = audio.read_clip(path)
+    part = audio.read_clip(path, start=1234, n_samples=567)
+    assert np.array_equal(part.samples, whole.samples[:, 1234:1801])
+    assert np.array_equal(audio.read_clip(path, start=8999).samples, whole.samples[:, 8999:])
+    assert audio.read_clip(path, start=0, n_samples=441, limit_s=0.01).n_samples == 441
+
+
+@pytest.mark.parametrize(("start", "n_samples"), [(9000, None), (0, 9001), (8999, 2), (-1, 5), (5, 0)])
+def test_a_part_outside_a_file_is_refused(tmp_path, start, n_samples):
+    soundfile.write(tmp_path / "a.wav", np.zeros(9000), 44100)
+    with pytest.raises(InvalidInput, match="has 9000 samples"):
+        audio.read_clip(tmp_path / "a.wav", start=start, n_samples=n_samples)
