@@ -78,7 +78,7 @@ _START_OPTIONS = (
     Option("start", "start of the source clip on your timeline, in samples; above 16777216 send it as a text"),
     Option("start_rate", "sample rate that start counts in; the source clip's own if not given"),
     Option("start_s", "the same start in seconds, instead of start"),
-    Option("start_beats", "the same start in quarter notes; with tempo, it stands in for the others"),
+    Option("start_beats", "the same start in quarter notes; it counts where a request says @tempo and no other start"),
 )
 RENDER_OPTIONS = (
     Option("preset", "preset of this kind; its options and plugins hold where the message says nothing"),
@@ -87,7 +87,8 @@ RENDER_OPTIONS = (
     *_START_OPTIONS,
     Option("tempo", "quarter notes a minute at the source clip; kept in the record, as metre and key are"),
     Option("meter", "metre, as 6/8"),
-    Option("key", "key, as \"A minor\". In a prompt they are only where it says `{key}`, `{meter}`, `{tempo}`."),
+    Option("key", "key, as \"A minor\". A prompt has key, metre and tempo only where it says `{key}`, `{meter}` and "
+                  "`{tempo}`."),
     Option("bars", "length of the result in bars of that tempo and metre (4/4 if not given), where the kind has `seconds`"),
     Option("lane", "where you will put the results: new_track, take_lane, slot or replace. Default: new_track."),
     Option("track", "name of the track that the source clip lies on; names of results begin with it"),
@@ -294,7 +295,8 @@ back to the port that the request came from, or to the `reply_port` of `hello`. 
 The same requests by OSC over TCP, by HTTP and through files: [http.md](http.md).
 
 - **Files** are names relative to one folder, the import root (`~/Music/Athanor` unless `--root` or `ATHANOR_ROOT` says
-  otherwise; `hello` answers with it). A name that leads out of it is refused. Results appear in its folder `results`.
+  otherwise; `hello` answers with it). A name that leads out of it is refused, except an absolute one in a folder that the
+  person has allowed by `athanor folders allow`. Results appear in its folder `results`.
 - **Types** sent are only `i`, `f` and `s`, at most 1024 bytes in a message. Ids are texts. Any of the three is accepted
   where it reads as what is asked for (Pure Data has floats only). A position in samples that matters is also sent as
   decimal text, because a float counts exactly only to 16777216 (5 min 49 s at 48 kHz).
