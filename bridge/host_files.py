@@ -13,7 +13,7 @@
     [detect.make]                        # optional: the target where none of them exists; it is made
     linux = "~/.local/lib/pd/extra"
     [[files]]
-    from = "*.lua"                       # glob below the folder of this file
+    from = "*.lua"                       # glob below the folder of this file; "../lua/*.lua": what several hosts share
     to = "Scripts/Athanor"               # below the target
 
 What was put in is written down with its checksum, so that only that is taken out, and nothing that a person has changed.

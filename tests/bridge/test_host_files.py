@@ -13,18 +13,19 @@ from server.errors import InvalidOption, StorageError
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A host with a script, one in a folder, and one file that is none of them; its settings lie in two versions."""
+    """A host with a script, one in a folder, one that hosts share, and a file that is none. It has two versions."""
     monkeypatch.setenv("ATHANOR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SETTINGS", str(tmp_path / "settings"))
     monkeypatch.setattr(host_files, "HOSTS", tmp_path / "hosts")
-    for name in ("a.lua", "lib/b.lua", "lib/deep/c.lua", "notes.txt"):
+    for name in ("a.lua", "lib/b.lua", "lib/deep/c.lua", "notes.txt", "../lua/d.lua"):
         path = tmp_path / "hosts" / "daw" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"-- {name}\n")
     (tmp_path / "hosts" / "daw" / "install.toml").write_text(
         'title = "A DAW"\nclick = ["Click here."]\n[detect]\nprograms = ["no-such-program"]\n[detect.folders]\n'
         + "".join(f'{system} = ["$SETTINGS/daw[0-9]"]\n' for system in ("linux", "macos", "windows"))
-        + '[[files]]\nfrom = "*.lua"\nto = "Scripts"\n[[files]]\nfrom = "lib/**/*"\nto = "Scripts/lib"\n')
+        + '[[files]]\nfrom = "*.lua"\nto = "Scripts"\n[[files]]\nfrom = "lib/**/*"\nto = "Scripts/lib"\n'
+        + '[[files]]\nfrom = "../lua/*.lua"\nto = "Scripts/lib"\n')
     for version in ("daw6", "daw7"):
         (tmp_path / "settings" / version).mkdir(parents=True)
     return find_host("daw")
@@ -32,7 +33,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def test_files_go_into_the_newest_version_and_out_again(host: Host, tmp_path: Path) -> None:
     scripts = tmp_path / "settings" / "daw7" / "Scripts"
-    expected = [scripts / "a.lua", scripts / "lib" / "b.lua", scripts / "lib" / "deep" / "c.lua"]
+    expected = [scripts / "a.lua", scripts / "lib" / "b.lua", scripts / "lib" / "d.lua",
+                scripts / "lib" / "deep" / "c.lua"]
     assert sorted(install(host)) == expected == sorted(installed(host))
     assert expected[1].read_text() == "-- lib/b.lua\n"
     assert sorted(install(host)) == expected, "twice is once"
@@ -54,7 +56,7 @@ def test_what_a_person_wrote_or_changed_stays(host: Host, tmp_path: Path) -> Non
     install(host)
     (scripts / "lib" / "b.lua").write_text("changed")
     gone, changed = uninstall(host)
-    assert changed == [scripts / "lib" / "b.lua"] and len(gone) == 2
+    assert changed == [scripts / "lib" / "b.lua"] and len(gone) == 3
 
 
 def test_a_host_that_is_not_here_is_told_and_another_folder_can_be_named(host: Host, tmp_path: Path, monkeypatch) -> None:
@@ -62,7 +64,7 @@ def test_a_host_that_is_not_here_is_told_and_another_folder_can_be_named(host: H
     assert host.target is None and host.program is None
     with pytest.raises(InvalidOption, match="A DAW was not found.*--to"):
         install(host)
-    assert len(install(host, tmp_path / "portable")) == 3
+    assert len(install(host, tmp_path / "portable")) == 4
     with pytest.raises(InvalidOption, match="no files for 'dow'"):
         find_host("dow")
 

@@ -9,8 +9,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bridge.host_files import find_host, install
+
 HERE = Path(__file__).with_name("reaper")
-SCRIPTS = Path(__file__).resolve().parents[2] / "bridge" / "hosts" / "reaper"
 _LIMIT_S = 90
 
 
@@ -20,12 +23,16 @@ class FakeReaper:
     Args:
         lua: the interpreter.
         root: import root that the scripts find by ATHANOR_ROOT.
-        work: folder for scenarios and what came of them.
+        work: folder for the scripts, as they are installed, for scenarios and what came of them.
     """
 
     def __init__(self, lua: Path, root: Path, work: Path) -> None:
         self._lua, self.root, self._work = lua, root, work
         self.kept: dict[str, str] = {}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ATHANOR_HOME", str(work / "home"))
+            install(find_host("reaper"), work / "REAPER")
+        self._scripts = work / "REAPER" / "Scripts" / "Athanor"
 
     @property
     def spool(self) -> Path:
@@ -35,8 +42,8 @@ class FakeReaper:
         """The project and everything shown, after a script has ended. A script's error is this call's."""
         path, out = self._work / "scenario.lua", self._work / "out.json"
         path.write_text(f"return {_lua({'ext': self.kept, 'tracks': [], **scenario})}", encoding="utf-8")
-        ended = subprocess.run([str(self._lua), str(HERE / "fake_reaper.lua"), str(SCRIPTS / script), str(path), str(out)],
-                               env=os.environ | {"ATHANOR_ROOT": str(self.root), "SCRIPTS": str(SCRIPTS)},
+        ended = subprocess.run([self._lua, HERE / "fake_reaper.lua", self._scripts / script, path, out],
+                               env=os.environ | {"ATHANOR_ROOT": str(self.root), "SCRIPTS": str(self._scripts)},
                                capture_output=True, text=True, timeout=_LIMIT_S)
         assert ended.returncode == 0, ended.stderr
         seen = json.loads(out.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
 -- SPDX-License-Identifier: MIT
--- Four edits of each selected item, as takes of it.
+-- Four edits of each selected item, towards what you name, as takes of it.
 package.path = select (2, reaper.get_action_context ()):match ("^(.*[/\\])") .. "athanor/?.lua;" .. package.path
-require ("ask").render ("preset edit_four", {}, true)
+require ("ask").with_list ("preset edit_four", "to", "a choir singing aah, howling wind, breaking glass, drum hits", true)

@@ -215,7 +215,6 @@ local interface = {
     return 1
   end },
   ShowConsoleMsg = { "s", function (text) shown.console[#shown.console + 1] = text end },
-  GetOS = { "", function () return "Other" end },
   RecursiveCreateDirectory = { "s i", function (path) return os.execute ("mkdir -p " .. escaped (path)) and 1 or 0 end },
   EnumerateFiles = { "s i", function (folder, index)
     if index == -1 then

@@ -108,7 +108,20 @@ function ask.gap (clip)
   return { "@gap", string.format ("%.9f:%.9f", from, to) }
 end
 
--- The same, asking the person what and how; the last answer is offered again.
+-- Renders with an option whose words the person lists, commas between them; `example` is offered. None: the preset's own.
+function ask.with_list (what, option, example, as_takes)
+  local given, text = reaper.GetUserInputs ("Athanor: selected items", 1, option .. "; commas between:,extrawidth=320,separator=|",
+                                            example)
+  if not given then return end
+  local options = {}
+  for word in text:gmatch ("[^,]+") do
+    word = word:match ("^%s*(.-)%s*$")
+    if word ~= "" then options[#options + 1] = word end
+  end
+  ask.render (what, #options > 0 and { "@" .. option, table.unpack (options) } or {}, as_takes)
+end
+
+-- The same as ask.render, asking the person what and how; the last answer is offered again.
 function ask.by_dialog (as_takes)
   local last = reaper.GetExtState (SECTION, "last")
   local given, text = reaper.GetUserInputs ("Athanor: selected items", 2,

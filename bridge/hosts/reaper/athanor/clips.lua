@@ -1,40 +1,21 @@
 -- SPDX-License-Identifier: MIT
 -- Selected items out of REAPER: each as it is heard, trimmed, offset and stretched, before volume, fades and effects.
 
+local wav = require "wav"
+
 local clips = { MOST_CHANNELS = 2 }
-local BLOCK = 65536
 
--- A 32-bit float WAV: head first, then blocks of interleaved samples.
-local function head (rate, channels, samples)
-  local bytes = samples * channels * 4
-  return "RIFF" .. string.pack ("<I4", 50 + bytes) .. "WAVEfmt " ..
-    string.pack ("<I4I2I2I4I4I2I2I2", 18, 3, channels, rate, rate * channels * 4, channels * 4, 32, 0) ..
-    "fact" .. string.pack ("<I4I4", 4, samples) .. "data" .. string.pack ("<I4", bytes)
-end
-
-local function packed (values)
-  local parts = {}
-  for i = 1, #values, 128 do
-    local last = math.min (i + 127, #values)
-    parts[#parts + 1] = string.pack ("<" .. string.rep ("f", last - i + 1), table.unpack (values, i, last))
-  end
-  return table.concat (parts)
-end
-
-local function write_sound (file, take, rate, channels, samples)
-  local accessor = reaper.CreateTakeAudioAccessor (take)
+-- A reader of an audio accessor's samples for wav.write.
+local function reader (accessor, clip)
   local from = reaper.GetAudioAccessorStartTime (accessor)
-  local heard = true
-  file:write (head (rate, channels, samples))
-  for first = 0, samples - 1, BLOCK do
-    local n = math.min (BLOCK, samples - first)
-    local buffer = reaper.new_array (n * channels)
+  return function (first, count)
+    local buffer = reaper.new_array (count * clip.channels)
     buffer.clear ()
-    heard = heard and reaper.GetAudioAccessorSamples (accessor, rate, channels, from + first / rate, n, buffer) >= 0
-    file:write (packed (buffer.table ()))
+    if reaper.GetAudioAccessorSamples (accessor, clip.rate, clip.channels, from + first / clip.rate, count, buffer) < 0 then
+      error ("REAPER could not read its sound. Is its file online?", 0)
+    end
+    return buffer.table ()
   end
-  reaper.DestroyAudioAccessor (accessor)
-  return heard
 end
 
 local function text_of (getter, object, name)
@@ -65,21 +46,15 @@ function clips.describe (item)
   }
 end
 
--- Writes an item's sound into `clips` under the import root and sets `file`; false and the reason where it cannot.
+-- Writes an item's sound into `clips` under the import root and sets `file`; or gives nil and the reason.
 function clips.export (clip, root, id)
   reaper.RecursiveCreateDirectory (root .. "/clips", 0)
   local words = clip.name:gsub ("%.%w+$", ""):gsub ("[^%w%-]+", "_"):sub (1, 40)
   clip.file = "clips/" .. words .. "-" .. id .. ".wav"
-  local path = root .. "/" .. clip.file
-  local file, problem = io.open (path .. ".part", "wb")
-  if not file then return false, "The clip could not be written: " .. problem end
-  local heard = write_sound (file, clip.take, clip.rate, clip.channels, clip.samples)
-  file:close ()
-  if not heard then
-    os.remove (path .. ".part")
-    return false, string.format ("REAPER could not read the sound of %q. Is its file online?", clip.name)
-  end
-  return os.rename (path .. ".part", path)
+  local accessor = reaper.CreateTakeAudioAccessor (clip.take)
+  local done, why = wav.write (root .. "/" .. clip.file, clip.rate, clip.channels, clip.samples, reader (accessor, clip))
+  reaper.DestroyAudioAccessor (accessor)
+  return done, why and string.format ("The item %q cannot be sent: %s", clip.name, why)
 end
 
 -- The selected items, as REAPER counts them: by track from the top, then by time. nil and the reason where one cannot be sent.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Results into REAPER: takes of the item that they were made from, or items on new tracks below it. One undo step for a job.
 
+local files = require "files"
 local json = require "json"
 local spool = require "spool"
 
@@ -52,7 +53,7 @@ local function read_result (message)
     role = message[6], file = message[7], start_exact = message[11], start_rate = tonumber (message[12]),
     length_samples = tonumber (message[14]), sample_rate = tonumber (message[15]),
   }
-  local record = json.decode (spool.read (spool.root .. "/" .. message[8]) or "") or {}
+  local record = json.decode (files.read (spool.root .. "/" .. message[8]) or "") or {}
   result.name = record.name or result.file:match ("([^/]+)%.%w+$") or result.role
   result.colour = colour_of (record)
   result.source = reaper.PCM_Source_CreateFromFile (spool.root .. "/" .. result.file)
