@@ -6,11 +6,10 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
-import pytest
+from tests.hosts.printed import Printed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATCHES = REPOSITORY / "bridge" / "hosts" / "pd"
@@ -41,10 +40,8 @@ class Pd:
         bench.write_text(_BENCH.read_text(encoding="utf-8").replace("PORT", str(port)), encoding="utf-8")
         files = [word for path in (bench, *opened) for word in ("-open", path)]
         self._process = subprocess.Popen([str(pd), *words("-path", PATCHES, *files)], stderr=subprocess.PIPE, text=True)
-        self.lines: list[str] = []
-        self._more = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._printed = Printed(self._process.stderr)
+        self.wait = self._printed.wait
         self._wire = self._connected(port)
 
     def _connected(self, port: int) -> socket.socket:
@@ -53,46 +50,29 @@ class Pd:
             try:
                 return socket.create_connection(("127.0.0.1", port))
             except ConnectionRefusedError:
-                assert time.monotonic() < deadline, self.lines
+                assert time.monotonic() < deadline, self._printed.lines
                 time.sleep(0.05)
-
-    def _read(self) -> None:
-        for line in self._process.stderr:
-            with self._more:
-                self.lines.append(line.rstrip())
-                self._more.notify_all()
 
     def say(self, *message: object) -> None:
         """Send a message to the bench, as it would stand in a message box; spaces within one word are escaped."""
         text = " ".join(str(word).replace(" ", "\\ ") for word in message)
         self._wire.sendall(f"{text};\n".encode())
 
-    def wait(self, pattern: str, *, count: int = 1, since: int = 0) -> re.Match[str]:
-        """The `count`-th line from number `since` on that matches."""
-        def found() -> re.Match[str] | None:
-            matches = [match for line in self.lines[since:] if (match := re.search(pattern, line))]
-            return matches[count - 1] if len(matches) >= count else None
-
-        with self._more:
-            if not self._more.wait_for(found, _LIMIT_S):
-                pytest.fail(f"Pd did not print {pattern}; it printed: {self.lines[-30:]}")
-            return found()
-
     @property
     def now(self) -> int:
         """The number of lines so far: what `since` is for."""
-        return len(self.lines)
+        return self._printed.now
 
     def kill(self) -> None:
         """End it as a crash would."""
         self._wire.close()
         self._process.kill()
         self._process.wait(_LIMIT_S)
-        self._reader.join()
-        self._process.stderr.close()
+        self._printed.close()
 
     def quit(self) -> None:
         """End it; fail if it has said that a patch is broken."""
         self.kill()
-        broken = [line for line in self.lines if BROKEN.search(line) and not line.startswith(("state:", "line:", "heard:"))]
+        broken = [line for line in self._printed.lines
+                  if BROKEN.search(line) and not line.startswith(("state:", "line:", "heard:"))]
         assert not broken, broken
