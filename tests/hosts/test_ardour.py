@@ -11,7 +11,7 @@ import soundfile
 
 from tests.hosts.ardour_program import LISTING, RATE, Ardour, regions_of
 from tests.hosts.display import until
-from tests.hosts.table import Row, record
+from tests.hosts.table import proved
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(180)]
 STEREO_AT, OTHER_AT = 48000, 240001
@@ -75,12 +75,8 @@ def ardour(require_host, house, sounds, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def proof(require_host):
-    """What the tests of this module have shown; written into the table when all are done."""
-    shown = {"clip_out": False, "placed_off_samples": None, "audio": "not compared", "cancel": False, "error_shown": False,
-             "seconds": 0.0}
-    yield shown
     said = subprocess.run([str(require_host("ardour")), "--version"], capture_output=True, text=True).stdout
-    record(Row("Ardour", re.search(r"Ardour *(\d+\.\d+)", said)[1], True, **shown))
+    yield from proved("Ardour", re.search(r"Ardour *(\d+\.\d+)", said)[1], real=True)
 
 
 def render(ardour, what, *tracks):

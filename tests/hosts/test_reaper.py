@@ -11,7 +11,7 @@ import soundfile
 
 from server.audio import read_clip
 from tests.hosts.reaper_fake import HERE, FakeReaper
-from tests.hosts.table import Row, record
+from tests.hosts.table import proved
 
 pytestmark = pytest.mark.hosts
 RATE = 44100
@@ -35,11 +35,7 @@ def session(tmp_path):
 
 @pytest.fixture(scope="module")
 def proof():
-    """What the tests of this module have shown; written into the table when all are done."""
-    shown = {"clip_out": False, "placed_off_samples": None, "audio": "", "cancel": False, "error_shown": False,
-             "seconds": 0.0}
-    yield shown
-    record(Row("REAPER", "its Lua interface", False, **shown))
+    yield from proved("REAPER", "its Lua interface", real=False)
 
 
 def asked(options: str = "@steps 3 @step_s 0.02") -> str:
