@@ -30,8 +30,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     history.add_argument("--place", type=int, metavar="N", help="announce the N-th of them again, to be placed")
     history.add_argument("--client", metavar="NAME", help="to which host (the one that asked for it, else the last one)")
     for command in (again, history):
-        command.add_argument("--root", type=Path, metavar="DIR", help="import root, or a folder with results "
-                             "(the bridge's root, else ATHANOR_ROOT's)")
+        command.add_argument("--root", type=Path, metavar="DIR", help="import root, or another folder with "
+                             "results (the bridge's root, else ATHANOR_ROOT's)")
 
 
 def again(arguments: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def _compare(past: Past, entry: Entry, output: Output) -> None:
     before, now = read_clip(past.sound), read_clip(found[0])
     is_same = before.sample_rate == now.sample_rate and np.array_equal(before.samples, now.samples)
     output.event("compared", file=found[0], before=str(past.sound), same=is_same)
-    output.say(f"  {'the same sound as' if is_same else 'another sound than'} {past.sound.name}")
+    output.say(f"{Path(found[0]).name} is {'the same sound as' if is_same else 'another sound than'} {past.sound.name}.")
 
 
 def history(arguments: argparse.Namespace) -> int:
@@ -149,15 +149,17 @@ def _root(arguments: argparse.Namespace) -> Path:
 
 
 def _known() -> dict[Path, Past]:
-    """What the bridge's journal knows, if there is one."""
-    from bridge.history import of_journal
-    from bridge.home import journal_path
+    """What lies where commands have written to, and what the bridge's journal knows, if there is one."""
+    from bridge.history import of_journal, past_results
+    from bridge.home import home_folder, journal_path
     from bridge.journal import Journal
+    from bridge.out_folders import remembered
 
+    found = {past.sound: past for folder in remembered(home_folder()) for past in past_results(folder, {})}
     if not journal_path().exists():
-        return {}
+        return found
     journal = Journal(journal_path())
     try:
-        return of_journal(journal)
+        return found | of_journal(journal)
     finally:
         journal.close()

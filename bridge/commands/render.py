@@ -117,8 +117,9 @@ def _options(arguments: argparse.Namespace, kind: Kind) -> dict[str, Any]:
 
 async def rendered(request: RenderRequest, output: Output) -> Entry:
     """The entry of a request that has been brought to its end, with its progress shown; Ctrl-C cancels it."""
-    from bridge.home import work_folder
+    from bridge.home import home_folder, work_folder
     from bridge.journal import Journal
+    from bridge.out_folders import remember
     from bridge.server_link import connector
     from bridge.session import Session
 
@@ -136,6 +137,8 @@ async def rendered(request: RenderRequest, output: Output) -> Entry:
     finally:
         await session.close()
         journal.close()
+    if entry.placed:
+        remember(home_folder(), request.out)
     return entry
 
 
