@@ -53,7 +53,9 @@ async def _send(link: ServerLink, digest: str, data: bytes, offset: int) -> None
             message = protocol.BlobPut(digest=digest, offset=start, total=len(data))
             await link.ask("blob.put", message, data[start : start + CHUNK_BYTES])
 
-    puts = [asyncio.create_task(put(start)) for start in range(offset, max(len(data), 1), CHUNK_BYTES)]
+    # Where somebody else has just sent the last byte, an empty range waits until the server has it whole.
+    starts = range(offset, len(data), CHUNK_BYTES) or (offset,)
+    puts = [asyncio.create_task(put(start)) for start in starts]
     try:
         await asyncio.gather(*puts)
     finally:
