@@ -27,18 +27,28 @@ class House:
     def __init__(self, home: Path, root: Path) -> None:
         self.home, self.root = home, root
         self._running: dict[str, tuple[subprocess.Popen[str], threading.Thread]] = {}
+        self.port = 0
         self.start_server()
-        line = self._start("bridge", ["bridge", "bridge", "--port", "0", "--root", str(root)], "OSC on")
-        self.port = int(line.split(",")[0].rpartition(":")[2])
+        self.start_bridge()
 
     def start_server(self) -> None:
         """Start the server."""
         self._start("server", ["server", "--debug-jobs"], "server ready")
 
+    def start_bridge(self) -> None:
+        """Start the bridge, on the port where it was before."""
+        line = self._start("bridge", ["bridge", "bridge", "--port", str(self.port), "--root", str(self.root)], "OSC on")
+        self.port = int(line.split(",")[0].rpartition(":")[2])
+
     def kill_server(self) -> None:
         """End the server as a crash would."""
         self._running["server"][0].kill()
         self._ended("server")
+
+    def kill_bridge(self) -> None:
+        """End the bridge as a crash would."""
+        self._running["bridge"][0].kill()
+        self._ended("bridge")
 
     def stop(self) -> None:
         """End both in order."""

@@ -15,7 +15,7 @@ from bridge.routes import PREFIX, ROUTES
 from server.audio import read_bext
 from tests.hosts.display import until
 from tests.hosts.pd_program import BROKEN, PATCHES, Pd, words
-from tests.hosts.table import Row, record
+from tests.hosts.table import proved
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(180)]
 LIMIT_S = 60
@@ -41,11 +41,8 @@ def bench(require_host, house, tmp_path):
 @pytest.fixture(scope="module")
 def proof(require_host):
     """What the tests of this module have shown; written into the table when all are done."""
-    shown = {"clip_out": False, "placed_off_samples": None, "audio": "not compared", "cancel": False, "error_shown": False,
-             "seconds": 0.0}
-    yield shown
     said = subprocess.run([str(require_host("pd")), "-version"], capture_output=True, text=True).stderr
-    record(Row("Pure Data", re.search(r"Pd-(\d+\.\d+)", said)[1], True, **shown))
+    yield from proved("Pure Data", re.search(r"Pd-(\d+\.\d+)", said)[1], real=True)
 
 
 def connected(pd, house):
@@ -250,6 +247,18 @@ def test_a_result_lands_although_the_server_was_killed_in_between(bench, house):
     house.start_server()
     result = done(bench)
     assert np.array_equal(read(house.root / result.file), read(house.root / "original.wav"))
+
+
+def test_a_result_lands_although_the_bridge_was_killed_in_between(bench, house):
+    bench.say("athanor", "file", "debug", "original.wav", "@steps", 60, "@step_s", 0.05)
+    bench.wait("^heard: progress .* sampling")
+    house.kill_bridge()
+    house.start_bridge()
+    result = done(bench)
+    assert np.array_equal(read(house.root / result.file), read(house.root / "original.wav"))
+    bench.wait(f"^heard: ok [^ ]+ {PREFIX}/job/placed {result.job}")
+    bench.say("athanor", "file", "debug")  # and it can be asked for more
+    done(bench, count=2)
 
 
 def test_a_result_waits_for_a_patch_that_was_closed(require_host, house, tmp_path):

@@ -14,7 +14,7 @@ import soundfile
 from server.audio import read_bext
 from tests.hosts.display import until
 from tests.hosts.sclang_program import CLASSES, Sclang
-from tests.hosts.table import Row, record
+from tests.hosts.table import proved
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(180)]
 LIMIT_S = 60
@@ -33,11 +33,8 @@ def sclang(require_host, house, tmp_path_factory):
 @pytest.fixture(scope="module")
 def proof(require_host):
     """What the tests of this module have shown; written into the table when all are done."""
-    shown = {"clip_out": False, "placed_off_samples": None, "audio": "not compared", "cancel": False, "error_shown": False,
-             "seconds": 0.0}
-    yield shown
     said = subprocess.run([str(require_host("sclang")), "-v"], capture_output=True, text=True).stdout
-    record(Row("SuperCollider", re.search(r"(\d+\.\d+)", said)[1], True, **shown))
+    yield from proved("SuperCollider", re.search(r"(\d+\.\d+)", said)[1], real=True)
 
 
 def connected(program, house, late="nil"):
@@ -158,13 +155,15 @@ def test_what_is_wrong_is_posted_and_told(sclang, proof):
     proof["error_shown"] = True
 
 
-def test_a_result_lands_although_the_server_was_killed_in_between(sclang, house):
+def test_a_result_lands_although_server_and_bridge_were_killed_in_between(sclang, house):
     sclang.do("""
         a.render(\\debug, "original.wav", (steps: 60, step_s: 0.05),
             { |job| ("survived " ++ job.results[0].file).postln }, { |job| ("now " ++ job.phase).postln });""")
     sclang.wait("^now sampling")
     house.kill_server()
     house.start_server()
+    house.kill_bridge()
+    house.start_bridge()
     assert np.array_equal(read(house.root / sclang.wait("^survived (.*)")[1]), read(house.root / "original.wav"))
 
 
