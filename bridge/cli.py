@@ -23,7 +23,7 @@ from server.kinds.base import nearest
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 # Each module adds its commands by `add(commands)`, and sets `run`, the function that carries one out.
 _GROUPS = ("render", "chain", "recall", "jobs", "models", "palette", "presets", "train", "evaluate", "export", "folders",
-           "services", "pair", "hosts", "doctor")
+           "services", "pair", "hosts", "audacity", "doctor")
 
 
 class Parser(argparse.ArgumentParser):

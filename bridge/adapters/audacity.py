@@ -17,6 +17,8 @@ from server.audio import read_header
 from server.errors import InvalidInput, InvalidOption, RequestRefused
 
 CONFIG, FORMER = "audacity.cfg", "athanor-former-module.txt"
+UNDO_STEPS = 2
+"""How many undos take one result out again."""
 _MODULE = "mod-script-pipe"
 _ENABLED = "1"
 # Exported WAV files are 16 bit unless this preference says otherwise; the values are libsndfile's.
@@ -110,9 +112,14 @@ def place(pipe: AudacityPipe, root: Path, result: dict[str, Any]) -> str:
         raise RequestRefused(f"Audacity did not import {path} as one track.", code="host_refused")
     pipe.do("SetClip", At=float(length / 2), Start=float(start))
     pipe.do("SetTrack", Name=name)
+    # Audacity's history does not keep what these two do, so that the next undo of anything would move the track back. What
+    # changes nothing but is kept, keeps them.
+    pipe.do("SelectTracks", Track=before, TrackCount=1, Mode="Set")
+    pipe.do("SelectTime", Start=0.0, End=float(start + length) + 1)
+    pipe.do("Trim")
     track = pipe.info("Tracks")[before]
     if abs(Fraction(track["start"]) - start) > _AGREES * max(start, 1):
-        for _ in range(3):
+        for _ in range(UNDO_STEPS):
             pipe.do("Undo")
         raise RequestRefused(f"Audacity put {path.name} at {track['start']} s, not at {float(start):.6f} s.",
                              code="host_refused")

@@ -99,14 +99,16 @@ def _fifos() -> tuple[int, int]:
     user = os.getuid()
     # A pipe that nobody reads would hold us up
     # for ever; asked like this, it is refused.
-    answers = os.open(f"/tmp/audacity_script_pipe.from.{user}", os.O_RDONLY | os.O_NONBLOCK)
     deadline = time.monotonic() + _OPEN_S
     while True:
+        answers = None
         try:
+            answers = os.open(f"/tmp/audacity_script_pipe.from.{user}", os.O_RDONLY | os.O_NONBLOCK)
             return answers, os.open(f"/tmp/audacity_script_pipe.to.{user}", os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
-            if time.monotonic() > deadline:
+            if answers is not None:
                 os.close(answers)
+            if time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK_S)
 

@@ -76,11 +76,11 @@ class Audacity:
 
     def do(self, command: str, **parameters: object) -> str:
         """One command, in a connection of its own."""
-        with AudacityPipe() as pipe:
+        with AudacityPipe(20) as pipe:
             return pipe.do(command, **parameters)
 
     def tracks(self) -> list[dict]:
-        with AudacityPipe() as pipe:
+        with AudacityPipe(20) as pipe:
             return pipe.info("Tracks")
 
     def _run(self) -> None:
