@@ -56,6 +56,9 @@ class Display:
         self._x = ctypes.CDLL("libX11.so.6")
         self._x.XOpenDisplay.restype = ctypes.c_void_p
         self._x.XDefaultRootWindow.restype = self._x.XInternAtom.restype = _LONG
+        # A window may go away between two questions about it; Xlib would end this process for that.
+        self._on_error = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda *_: 0)
+        self._x.XSetErrorHandler(self._on_error)
         self._display = ctypes.c_void_p(self._x.XOpenDisplay(self.name.encode()))
 
     def stop(self) -> None:
@@ -69,7 +72,6 @@ class Display:
         found = {}
         for window in self._children():
             attributes, title = _Attributes(), ctypes.c_char_p()
-            # An unmapped window may go away between two questions, which Xlib takes for a fault; these stay.
             self._x.XGetWindowAttributes(self._display, _LONG(window), ctypes.byref(attributes))
             self._x.XFetchName(self._display, _LONG(window), ctypes.byref(title))
             if attributes.map_state == _VIEWABLE and title.value:
