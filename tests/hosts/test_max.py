@@ -142,7 +142,7 @@ def test_a_buffer_goes_out_once_its_file_is_whole(max_script, house):
 
 def test_progress_moves_and_a_job_is_cancelled(max_script, proof):
     seen = max_script("5: cancelled", ("5: ready", ["debug", "original.wav", "@steps", 400, "@step_s", 0.05]),
-                      ("debug: .*/400", ["cancel"]))
+                      ("debug: .*[1-9]/400", ["cancel"]))
     assert any(message[0] == 4 and 0 < message[1] < 1 for message in seen["out"])
     assert displayed(seen, "progress")[-1] == "0"
     assert seen["sent"][-1][0] == "/athanor/v1/job/ack"
