@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 the Athanor authors
-// The messages are those of docs/osc.md. The bridge sends i, f and s only; sclang has 32-bit integers, so what may be larger
-// travels as text.
+// The messages are those of docs/osc.md. The bridge sends i, f and s only; sclang has integers of 32 bits, so what may be
+// larger travels as text.
 
 Athanor {
 	classvar prefix = "/athanor/v1/", tries = 8;
-	var <name, <address, <>onLate, <root, <version, session, counter = 0, pending, jobs, lists, queue, serving = false, hearing,
-	hellos = 0, late;
+	var <name, <address, <>onLate, <root, <version, session, counter = 0, pending, jobs, lists;
+	var queue, serving = false, hearing, hellos = 0, late;
 
 	*new { |name = "sc", host = "127.0.0.1", port = 9101, onLate|
 		^super.newCopyArgs(name.asString, NetAddr(host, port), onLate).prStart
@@ -104,7 +104,8 @@ Athanor {
 			job: { |request, rest| this.prLine(request, rest) },
 		].clump(2).collect { |pair|
 			OSCFunc({ |message|
-				pair[1].value(message[1].asString, message[2..].collect { |one| if (one.isKindOf(Symbol)) { one.asString } { one } })
+				var rest = message[2..].collect { |one| if (one.isKindOf(Symbol)) { one.asString } { one } };
+				pair[1].value(message[1].asString, rest)
 			}, prefix ++ pair[0], address).permanent_(true)
 		};
 		this.prHello;

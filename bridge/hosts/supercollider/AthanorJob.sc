@@ -3,8 +3,8 @@
 
 // One render: how far it is, how it ended.
 AthanorJob {
-	var <athanor, <what, <>onDone, <>onProgress, <>onFailed, <request, <id, <state = \preparing, <phase = "", <step = 0,
-	<steps = 0, <fraction = 0, <secondsLeft = -1, found, <code, <message;
+	var <athanor, <what, <>onDone, <>onProgress, <>onFailed, <request, <id, <state = \preparing;
+	var <phase = "", <step = 0, <steps = 0, <fraction = 0, <secondsLeft = -1, found, <code, <message;
 
 	*new { |athanor, what, onDone, onProgress, onFailed|
 		^super.newCopyArgs(athanor, what, onDone, onProgress, onFailed).prInit
@@ -72,12 +72,11 @@ AthanorJob {
 
 // One sound of a job, and where it belongs.
 AthanorResult {
-	var <root, <index, <count, <role, <file, <record, <startSeconds, <startExact, <startRate, <startSource, <length, <sampleRate,
-	<channels;
+	var <root, <index, <count, <role, <file, <record, <startSeconds, <startExact, <startRate, <startSource;
+	var <length, <sampleRate, <channels;
 
 	*new { |root, values|
-		var result = super.newCopyArgs(root, *(values[1..5] ++ values[7..]));
-		^result
+		^super.newCopyArgs(root, *(values[1..5] ++ values[7..]))
 	}
 
 	path { ^root +/+ file }
