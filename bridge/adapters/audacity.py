@@ -45,7 +45,7 @@ class SentClip:
     file: str
     start_samples: int
     rate: int
-    track: str
+    selected: Selection
 
 
 def selection(pipe: AudacityPipe) -> Selection:
@@ -89,10 +89,17 @@ def send(pipe: AudacityPipe, root: Path) -> SentClip:
     finally:
         pipe.do("SetPreference", Name=_ENCODING, Value=encoding)
     length = read_header(root / name).n_samples
-    if length != last - first:
-        raise RequestRefused(f"Audacity exported {length} samples where {last - first} are selected; select a stretch that "
-                             "lies within the track's clips.", code="host_refused")
-    return SentClip(name, first, rate, chosen.name)
+    if not 0 < length <= last - first:  # less is written where the track ends within the selection
+        raise RequestRefused(f"Audacity exported {length} samples where {last - first} are selected; select a stretch in "
+                             "which the track has sound.", code="host_refused")
+    return SentClip(name, first, rate, chosen)
+
+
+def select(pipe: AudacityPipe, chosen: Selection, start: float, end: float) -> None:
+    """Select a stretch (seconds) of the chosen tracks."""
+    for number, mode in zip(chosen.tracks, ("Set", *["Add"] * len(chosen.tracks)), strict=False):
+        pipe.do("SelectTracks", Track=number, TrackCount=1, Mode=mode)
+    pipe.do("SelectTime", Start=start, End=end)
 
 
 def place(pipe: AudacityPipe, root: Path, result: dict[str, Any]) -> str:
@@ -167,8 +174,6 @@ def _preference(pipe: AudacityPipe, name: str, otherwise: str) -> str:
 
 def _export(pipe: AudacityPipe, path: Path, chosen: Selection, start: float, end: float) -> int:
     """Write a stretch of the selected tracks; the sample rate of what came, Hz."""
-    for number, mode in zip(chosen.tracks, ("Set", *["Add"] * len(chosen.tracks)), strict=False):
-        pipe.do("SelectTracks", Track=number, TrackCount=1, Mode=mode)
-    pipe.do("SelectTime", Start=start, End=end)
+    select(pipe, chosen, start, end)
     pipe.do("Export2", Filename=str(path), NumChannels=chosen.channels)
     return read_header(path).sample_rate

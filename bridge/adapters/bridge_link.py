@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 from bridge.connection import load
@@ -17,13 +19,13 @@ from bridge.routes import PREFIX
 from server.errors import JobCancelled, ServerUnreachable, from_wire
 
 _LIMIT_S = 60.0
-_LOOK_S = 0.25
+_QUIET_S, _LOOK_S = 0.7, 0.25
 _ENDED = ("placed", "failed", "cancelled")
 _OPENER = build_opener(ProxyHandler({}))  # never by way of a proxy: the bridge is on this machine
 
 
 class BridgeLink:
-    """Says hello when it is made. root: the import root. waiting: ends of jobs that nobody has acknowledged.
+    """Says hello when it is made. root: the import root.
 
     Args:
         home: data folder.
@@ -37,10 +39,11 @@ class BridgeLink:
         found = load(home)
         if found is None:
             raise ServerUnreachable("Athanor has not run here yet. Start it with: athanor up")
-        self._connection, self._client, self._count = found, client, 0
+        self._url = f"http://127.0.0.1:{found.http_port}{PREFIX}"
+        self._headers = {"Authorization": f"Bearer {found.token}"}
+        self._client, self._count = client, 0
         hello = self._post("hello", {"client": client, "name": client})
         self.root = Path(hello["root"])
-        self.waiting: list[dict[str, Any]] = hello.get("events", [])
         self._session = hello["session"]
 
     def ask(self, verb: str, options: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
@@ -63,6 +66,19 @@ class BridgeLink:
             on_progress(Progress(job, status["phase"], status["step"], status["steps"]))
             time.sleep(_LOOK_S)
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """The `done` events of jobs that nobody has acknowledged. They come first when a client listens."""
+        found = []
+        query = urlencode({"client": self._client})
+        try:
+            with self._opened(Request(f"{self._url}/events?{query}", headers=self._headers), _QUIET_S) as stream:
+                for line in stream:
+                    if line.startswith(b"data: "):
+                        found.append(json.loads(line.removeprefix(b"data: ")))
+        except TimeoutError:  # nothing more comes
+            pass
+        return [event for event in found if event["event"] == "done"]
+
     def unfinished(self) -> list[str]:
         """This client's jobs that have not ended, newest first."""
         lines = self.ask("job/list").get("events", [])
@@ -80,14 +96,19 @@ class BridgeLink:
         return [event for event in events if event["event"] == "done" and event["index"]]
 
     def _post(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
-        request = Request(f"http://127.0.0.1:{self._connection.http_port}{PREFIX}/{verb}", json.dumps(body).encode(),
-                          {"Authorization": f"Bearer {self._connection.token}", "Content-Type": "application/json"})
+        headers = self._headers | {"Content-Type": "application/json"}
+        with self._opened(Request(f"{self._url}/{verb}", json.dumps(body).encode(), headers), _LIMIT_S) as answer:
+            return json.load(answer)
+
+    @contextmanager
+    def _opened(self, request: Request, limit_s: float) -> Iterator[Any]:
         try:
-            with _OPENER.open(request, timeout=_LIMIT_S) as answer:
-                return json.load(answer)
+            answer = _OPENER.open(request, timeout=limit_s)
         except HTTPError as error:
             with error:
                 refused = json.load(error)
             raise from_wire({"code": refused["code"], "message": refused["message"]}) from None
         except (URLError, TimeoutError, ConnectionError) as error:
             raise ServerUnreachable("Athanor does not answer. Start it with: athanor up") from error
+        with answer:
+            yield answer

@@ -24,7 +24,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Place what waits, then render and place, or cancel."""
-    from bridge.adapters.audacity import send
+    from bridge.adapters.audacity import select, send
     from bridge.adapters.audacity_pipe import AudacityPipe
     from bridge.adapters.bridge_link import BridgeLink
     from bridge.cli import OK
@@ -38,11 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
             return _cancel(link, output)
         with AudacityPipe() as pipe:
             clip = send(pipe, link.root) if arguments.preset else None
-            _place(pipe, link, [event for event in link.waiting if event["event"] == "done"], output)
+            _place(pipe, link, link.waiting(), output)
         if clip is not None:
             results = _rendered(link, clip, arguments.preset, options, output)
             with AudacityPipe() as pipe:
                 _place(pipe, link, results, output)
+                select(pipe, clip.selected, clip.selected.start, clip.selected.end)
     return OK
 
 
@@ -63,7 +64,7 @@ def options_of(given: list[str]) -> dict[str, Any]:
 def _rendered(link: Any, clip: Any, preset: str, options: dict[str, Any], output: Any) -> list[dict[str, Any]]:
     """The results of a render of the clip; Ctrl-C stops it."""
     link.ask("clip/clear")
-    where = {"start": str(clip.start_samples), "start_rate": clip.rate, "track": clip.track}
+    where = {"start": str(clip.start_samples), "start_rate": clip.rate, "track": clip.selected.name}
     link.ask("clip/add", where, file=clip.file)
     is_kind = re.fullmatch(r"render/\w+", preset)
     job = (link.ask(preset, options) if is_kind else link.ask("preset", options, preset=preset))["job"]
