@@ -1,5 +1,5 @@
-# `make demo` makes a sound; `make test` runs the tests; `make hosts` runs those of the hosts and prints what was proved in
-# which; `make model` trains the embedded model anew. Each makes its own .venv first.
+# `make demo` makes a sound; `make test` runs the tests but those that need other programs; `make hosts` runs these and prints
+# what was proved in which host; `make model` trains the embedded model anew. Each makes its own .venv first.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/
@@ -18,13 +18,13 @@ demo: $(VENV)/render
 	$(RUN)athanor demo
 
 test: $(VENV)/test
-	$(RUN)python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(RUN)python -m pytest -m "not hosts" --numprocesses logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 HOSTS_TABLE ?= $(VENV)/hosts.jsonl
 
 hosts: $(VENV)/test
 	rm -f $(HOSTS_TABLE)
-	ATHANOR_HOSTS_TABLE=$(HOSTS_TABLE) $(RUN)python -m pytest tests/hosts $(PYTEST_ARGS); status=$$?; \
+	ATHANOR_HOSTS_TABLE=$(HOSTS_TABLE) $(RUN)python -m pytest -m hosts $(PYTEST_ARGS); status=$$?; \
 	    $(RUN)python tests/hosts/table.py $(HOSTS_TABLE); exit $$status
 
 model: $(VENV)/train
