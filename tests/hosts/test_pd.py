@@ -164,8 +164,11 @@ def test_a_selection_is_a_region_of_a_file_or_the_array(bench, house):
     bench.say("soundfiler", "read", "-resize", house.root / "original.wav", "test-source")
     bench.say("athanor", "clear")
     bench.say("athanor", "select-source", "@role", "clip")
+    bench.say("soundfiler", "read", "-resize", house.root / result.file, "test-source")
+    bench.say("athanor", "debug")  # another array meanwhile, which is not what was selected
+    assert len(read(house.root / done(bench, count=2).file)) == 9600
     bench.say("athanor", "file", "debug")
-    assert np.array_equal(read(house.root / done(bench, count=2).file)[:, 0], original[:, 0])
+    assert np.array_equal(read(house.root / done(bench, count=3).file)[:, 0], original[:, 0])
     bench.say("athanor", "clear")
     bench.wait(f"^heard: ok [^ ]+ {PREFIX}/clip/clear 0", count=3)
 
