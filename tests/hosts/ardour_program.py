@@ -143,8 +143,11 @@ class Ardour:
     def export(self, session: Path) -> np.ndarray:
         """The session's mix from its first region on, [samples, channels]."""
         out = self._folder / "mix.wav"
-        done = subprocess.run([str(self._export), "-b", "float", "-o", str(out), str(session), session.name],
-                              env=self._environment, capture_output=True, text=True, timeout=60)
+        words = [str(self._export), "-b", "float", "-o", str(out), str(session), session.name]
+        for _ in range(3):  # Ardour 7.3's exporter dies now and then, of its own memory, before it has written anything
+            done = subprocess.run(words, env=self._environment, capture_output=True, text=True, timeout=60)
+            if done.returncode == 0:
+                break
         assert done.returncode == 0, done.stdout + done.stderr
         return soundfile.read(out, dtype="float32", always_2d=True)[0]
 
