@@ -134,6 +134,18 @@ def test_a_result_is_rendered_again_and_lists_come_whole(sclang, house):
     sclang.wait("^nothing 0")
 
 
+def test_two_in_one_language_each_get_their_own(sclang, house):
+    sclang.do(f"""
+        z = Athanor("other", port: {house.port}, onLate: {{ "stolen".postln }});
+        z.render(\\debug, nil, nil, {{
+            "the other's own".postln;
+            a.render(\\debug, nil, nil, {{ "mine".postln; z.free }});
+        }});""")
+    sclang.wait("^the other's own")
+    sclang.wait("^mine")
+    assert not any(re.search("stolen|earlier session", line) for line in sclang.printed.lines)
+
+
 def test_cancel(sclang, proof):
     sclang.do("""
         j = a.render(\\debug, nil, (steps: 5000, step_s: 0.02),

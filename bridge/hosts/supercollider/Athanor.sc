@@ -4,11 +4,11 @@
 // larger travels as text.
 
 Athanor {
-	classvar prefix = "/athanor/v1/", tries = 8;
+	classvar prefix = "/athanor/v1/", tries = 8, all;
 	var <name, <address, <>onLate, <root, <version, session, counter = 0, pending, jobs, lists;
-	var queue, serving = false, hearing, hellos = 0, late;
+	var client, queue, serving = false, hearing, hellos = 0, late;
 
-	*new { |name = "sc", host = "127.0.0.1", port = 9101, onLate|
+	*new { |name = "main", host = "127.0.0.1", port = 9101, onLate|
 		^super.newCopyArgs(name.asString, NetAddr(host, port), onLate).prStart
 	}
 
@@ -58,6 +58,7 @@ Athanor {
 	free {
 		hearing.do(_.free);
 		hearing = nil;
+		all.remove(this);
 	}
 
 	// (prompt: "glass bells", snr_db: [-12, -6], residual: true) as @name value ...
@@ -86,6 +87,8 @@ Athanor {
 	// ---- the wire
 
 	prStart {
+		client = "supercollider-" ++ name;  // `athanor hosts` knows by the first word who it is
+		all = all.add(this);
 		pending = Dictionary.new;
 		jobs = Dictionary.new;
 		lists = Dictionary.new;
@@ -112,7 +115,7 @@ Athanor {
 		SystemClock.sched(1, { if (hearing.notNil) { this.prTick; 1 } });
 	}
 
-	prHello { address.sendMsg(prefix ++ "hello", name, 0, "SuperCollider", 1) }
+	prHello { address.sendMsg(prefix ++ "hello", client, 0, "SuperCollider", 1) }
 
 	prServe {
 		if (root.notNil and: { serving.not }) {
@@ -160,7 +163,7 @@ Athanor {
 
 	prOk { |request, rest|
 		if (rest[0] == (prefix ++ "hello")) {
-			if (request == name and: { root.isNil }) {
+			if (request == client and: { root.isNil }) {
 				#version, root, session = rest[2..4];
 				this.prServe;
 			}
@@ -172,7 +175,7 @@ Athanor {
 	prError { |request, what, code, message|
 		var asked = pending.removeAt(request);
 		lists.removeAt(request);
-		if (asked.notNil or: { request == name }) {
+		if (asked.notNil or: { request == client }) {
 			"Athanor: % (%)".format(message, code).warn;
 			asked !? { asked[\onError].value(code, message) };
 		}
@@ -207,7 +210,7 @@ Athanor {
 
 	// The job of a message about its end. One of an earlier session is somebody's only if onLate takes it.
 	prJobOf { |request, rest|
-		if (jobs[request].isNil) {
+		if (all.every { |one| one.prOwns(request).not }) {
 			if (onLate.notNil) {
 				jobs[request] = AthanorJob(this, "", onLate, nil, onLate).prAsked(request)
 			} {
@@ -219,6 +222,8 @@ Athanor {
 		};
 		^jobs[request]
 	}
+
+	prOwns { |request| ^jobs.includesKey(request) }
 
 	// ---- clips
 
@@ -243,7 +248,7 @@ Athanor {
 		var clip, path;
 		if (file.isString or: { file.isKindOf(Symbol) }) { ^file.asString };
 		counter = counter + 1;
-		clip = "clips/%-%-%.wav".format(name, session, counter);
+		clip = "clips/%-%-%.wav".format(client, session, counter);
 		path = root +/+ clip;
 		if (file.isKindOf(Buffer)) {
 			file.write(path, "wav", "float");
