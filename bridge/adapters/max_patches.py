@@ -98,7 +98,7 @@ def max_patch() -> str:
     ui = _display(sheet, script)
     player = sheet.shown("playlist~", (10.0, 150.0, 340.0, 60.0))
     sheet.line(ui, _DISPLAY.index("playlist"), player)
-    drop = sheet.shown("dropfile", (10.0, 30.0, 340.0, 44.0))
+    drop = sheet.shown("dropfile", (10.0, 28.0, 340.0, 24.0))
     named, clip = sheet.add("conformpath slash boot"), sheet.add("prepend clip")
     sheet.chain(drop, named, clip, script)
     for number, outlet in enumerate((3, 4, 5)):

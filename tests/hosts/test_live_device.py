@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from bridge.adapters.amxd import unpack
+from bridge.host_files import find_host, install
 from server.audio import read_clip
 from tests.hosts.max_fake import displayed, run_max
 from tests.hosts.table import Row, record
@@ -74,6 +76,16 @@ def test_the_selected_clip_comes_back_on_a_take_lane_at_its_beat(device, house, 
     assert seen["sent"][-1][3:] == ["@where", "Live, take lane of Vöx"]
     proof.update(clip_out=True, audio="equal to what was heard", seconds=time.monotonic() - begun,
                  placed_off_samples=round(abs(clip["start_time"] - BEAT) * 60 / TEMPO * RATE))
+
+
+def test_every_script_lies_where_the_device_finds_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATHANOR_HOME", str(tmp_path / "home"))
+    written = install(find_host("live"), tmp_path / "User Library")
+    device, = [path for path in written if path.suffix == ".amxd"]
+    needed = re.findall(r'"(?:text|id)": "js ([\w.]+)', unpack(device.read_bytes())[0])
+    for name in needed:
+        needed += re.findall(r'require\("([^"]+)"\)', (device.parent / name).read_text())
+    assert {path.name for path in written if path.suffix == ".js"} == set(needed)
 
 
 def test_several_clips_go_out_together_and_a_new_track_takes_the_result(device, house, noise):

@@ -160,6 +160,17 @@ def test_errors_are_shown_in_the_status_bar(live, proof, facts, name, told):
     proof["error_shown"] = True
 
 
+def test_generate_hears_no_clip_and_begins_where_the_named_one_does(live):
+    set_ = live()
+    sent = []
+    set_.surface._link.in_turn = lambda requests, then: sent.extend(requests)
+    set_.clip.name = "athanor generate @prompt rain"
+    set_.surface.update_display()
+    set_.clip.name = "athanor preset edit_four"
+    set_.surface.update_display()
+    assert [request[0] for request in sent] == ["clip/clear", "clip/clear", "clip/add"]
+
+
 def test_a_job_is_cancelled(live, proof):
     set_ = live()
     set_.clip.name = "athanor debug @steps 400 @step_s 0.05"

@@ -161,6 +161,15 @@ def test_errors_are_shown_in_words_and_nothing_is_rendered(max_script, proof, sa
     proof["error_shown"] = True
 
 
+def test_what_hears_no_clip_gets_none(max_script):
+    seen = max_script("5: (started|error)", ("append preset vary_wander", ["clip", "original.wav"],
+                      ["preset", "generate_texture", "@seconds", 1, "@backbone", "none"]))
+    assert not any(sent[0].endswith("/clip/add") for sent in seen["sent"])
+    seen = max_script("5: (started|error)", ("append preset vary_wander", ["clip", "original.wav"],
+                      ["preset", "vary_wander", "@backbone", "none"]))
+    assert any(sent[0].endswith("/clip/add") for sent in seen["sent"])
+
+
 def test_another_port_is_tried_where_one_is_in_use(max_script):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         try:

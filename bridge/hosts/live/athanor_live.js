@@ -150,9 +150,11 @@ function result() {} // the menu of results is for reading: they lie in the set
 function meter(set) { return value(set, "signature_numerator") + "/" + value(set, "signature_denominator"); }
 
 function render() {
-   var alone = chosen.length === 0 && !/^generate$|^preset generate/.test(what) ? selected() : null;
-   if (chosen.length === 0 && !alone && !/^generate$|^preset generate/.test(what)) { return; }
-   var sources = chosen.length ? chosen : alone ? [alone] : [];
+   var sources = [];
+   if (link.takesClips(what)) {
+      sources = chosen.length ? chosen : [selected()];
+      if (sources[0] === null) { return; } // and the display says why
+   }
    var set = new LiveAPI("live_set");
    var asked = ["@lane", lane, "@tempo", clips.decimal(number(set, "tempo", 120)), "@meter", meter(set)];
    if (sources.length === 0) { asked.push("@start_beats", clips.decimal(number(set, "current_song_time", 0))); }

@@ -52,13 +52,22 @@ Link.prototype.inTurn = function (requests, last) {
    next(0);
 };
 
-// Renders clips ({file, options}), of which generate needs none. what: a kind, or "preset NAME".
+// Whether a kind, or a preset's kind, hears clips at all.
+Link.prototype.takesClips = function (what) {
+   var preset = /^preset\s+(.+)$/.exec(what);
+   var known = preset ? this.entries.filter(function (entry) { return entry.name === preset[1]; })[0] : { kind: what };
+   var inputs = known && table.kinds[known.kind];
+   return !inputs || inputs.length > 0;
+};
+
+// Renders clips ({file, options}); a kind that hears none gets none. what: a kind, or "preset NAME".
 // context: anything; results come with it.
 Link.prototype.render = function (what, clips, options, context) {
    var link = this;
    var preset = /^preset\s+(.+)$/.exec(what);
    var name = preset ? "preset" : "render/" + what;
-   var selection = [["clip/clear", []]].concat(clips.map(function (clip) {
+   var heard = link.takesClips(what) ? clips : [];
+   var selection = [["clip/clear", []]].concat(heard.map(function (clip) {
       return ["clip/add", [link.named(clip.file)].concat(clip.options || [])];
    }));
    link.inTurn(selection, function () {

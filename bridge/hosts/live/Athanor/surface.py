@@ -21,6 +21,16 @@ _SETTLE = 2  # calls of update_display until Live has done what it puts off
 _MESSAGE_EVERY = 20
 
 
+def _hears_clips(words):
+    """Whether a kind takes clips, or a preset by its name: only what generates takes none."""
+    return (words[1] if words[0] == "preset" else words[0]).split("_")[0] != "generate"
+
+
+def _start(said):
+    """Where a clip begins, of what is said about it; nothing for a clip of the session view."""
+    return said[said.index("@start_beats"):][:2] if "@start_beats" in said else []
+
+
 class Athanor(ControlSurface):
     """Athanor in Live's list of control surfaces."""
 
@@ -97,7 +107,11 @@ class Athanor(ControlSurface):
         options = words[2:] if words[0] == "preset" else words[1:]
         asked = ["@lane", lane, "@tempo", decimal(song.tempo),
                  "@meter", f"{song.signature_numerator}/{song.signature_denominator}"]
-        selection = [("clip/clear",)] + [("clip/add", self._named(file)) + tuple(said) for file, said, _ in clips]
+        selection = [("clip/clear",)]
+        if _hears_clips(words):
+            selection += [("clip/add", self._named(file), *said) for file, said, _ in clips]
+        else:
+            asked += _start(clips[0][1])
 
         def ask():
             request = self._link.ask(name, *(first + asked + options),
