@@ -46,6 +46,10 @@ async def test_answers_go_to_the_reply_port(lonely_bridge, client):
     assert answer.values[1] == f"{PREFIX}/hello"
     client.send("ping", "p1")
     await from_other.wait("ok", "p1")
+    client.send("ping", "p2", "@nonsense", 1)
+    client.send("no/such", "p3")
+    for request in ("p2", "p3"):
+        await from_other.wait("error", request)
     assert not client.received
     from_other.close()
 
