@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -56,14 +57,15 @@ def selection(pipe: AudacityPipe) -> Selection:
     """
     tracks = pipe.info("Tracks")
     chosen = [number for number, track in enumerate(tracks) if track["kind"] == "wave" and track["selected"]]
-    # There is no command that tells the selection; a label takes its place and length.
-    before = len(_labels(pipe))
+    # There is no command that tells the selection; a label takes its place and length. Labels are kept in the order of
+    # time, so it is not the last one where there are others.
+    before = _labels(pipe)
     pipe.do("AddLabel")
     try:
-        labels = _labels(pipe)
+        new = list((_labels(pipe) - before).elements())
     finally:
         pipe.do("Undo")
-    start, end = labels[-1][:2] if len(labels) > before else (0.0, 0.0)
+    start, end = new[0][:2] if new else (0.0, 0.0)
     if not chosen or end <= start:
         raise InvalidInput("nothing is selected in Audacity: drag over a stretch of an audio track and try again.")
     wide = any(tracks[number]["channels"] > 1 or tracks[number]["pan"] for number in chosen)
@@ -160,9 +162,9 @@ def install(target: Path, undo: bool = False) -> list[Path]:
     return [config]
 
 
-def _labels(pipe: AudacityPipe) -> list[list[Any]]:
-    """Every label: start, end (seconds) and text."""
-    return [label for _, labels in pipe.info("Labels") for label in labels]
+def _labels(pipe: AudacityPipe) -> Counter[tuple[Any, ...]]:
+    """Every label: start, end (seconds) and text, and how often there is one like it."""
+    return Counter(tuple(label) for _, labels in pipe.info("Labels") for label in labels)
 
 
 def _preference(pipe: AudacityPipe, name: str, otherwise: str) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from bridge.adapters.audacity import UNDO_STEPS
+from bridge.adapters.audacity import UNDO_STEPS, selection
+from bridge.adapters.audacity_pipe import AudacityPipe
 from tests.hosts.audacity_program import Audacity
 from tests.hosts.conftest import REPOSITORY
 from tests.hosts.table import Row, record
@@ -127,6 +128,19 @@ def test_undo_takes_the_result_away_and_nothing_else_moves_it(audacity, rendered
     for _ in range(UNDO_STEPS):
         audacity.do("Redo")
     assert [(track["name"], track["start"]) for track in audacity.tracks()] == before
+
+
+def test_labels_of_the_person_s_own_are_not_taken_for_the_selection(audacity, rendered):
+    select(audacity, END, END + RATE // 2)
+    audacity.do("AddLabel")
+    select(audacity, START, END)
+    with AudacityPipe(20) as pipe:
+        labels = pipe.info("Labels")
+        selected = selection(pipe)
+        assert pipe.info("Labels") == labels
+    audacity.do("Undo")
+    assert (selected.start, selected.end) == (pytest.approx(START / RATE, rel=1e-5), pytest.approx(END / RATE, rel=1e-5))
+    assert selected.tracks == (0,)
 
 
 def test_a_person_is_told_what_is_wrong(audacity, rendered, house, proof):
