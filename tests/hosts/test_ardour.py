@@ -172,6 +172,22 @@ def test_a_session_that_is_opened_again_sounds_as_it_should(ardour, first, proof
     proof.update(placed_off_samples=0, audio="mix exported, below 1e-5", seconds=first[0])
 
 
+def test_a_selected_range_is_a_hole_in_the_region_under_it(ardour, first):
+    # The newest track is selected: the result of `other`.
+    hole = ", ".join(f"Temporal.timepos_t ({OTHER_AT + offset})" for offset in (1000, 2200))
+    ardour.do(f'Editor:set_loop_range ({hole}, "hole")')
+    ardour.action("Editor/select-loop-range")
+    said = ardour.do("""
+      local scope, options = setmetatable ({}, { __index = _G }), {}
+      function scope.require (name)
+        return loadfile (ARDOUR.user_config_directory (-1) .. "/athanor/" .. name .. ".lua", "t", scope) ()
+      end
+      local clips = scope.require "clips"
+      local clip = clips.around_range (options)[1]
+      return ("%d %d %s"):format (clip.start, clip.channels, table.concat (options, " "))""")
+    assert said == f"{OTHER_AT} 1 @gap 0.020833333:0.045833333"
+
+
 def test_the_person_is_told_what_is_wrong_in_a_window_and_in_the_log(ardour, first, proof):
     render(ardour, "no_such_preset\n", "stereo")
     ardour.display.close_window("Athanor: a request was refused")
