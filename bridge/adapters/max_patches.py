@@ -148,9 +148,7 @@ def live_device() -> bytes:
     sheet.chain(sheet.add("live.thisdevice"), sheet.add("deferlow"), script)
     _network(sheet, script)
     _display(sheet, script)
-    for number, (label, word) in enumerate((("add clip", "add"), ("clear", "clear"))):
-        button = sheet.shown("textbutton", (10.0 + 86 * number, 30.0, 80.0, 20.0), text=label)
-        sheet.chain(button, sheet.message(word), script)
+    sheet.chain(sheet.shown("textbutton", (10.0, 30.0, 168.0, 20.0), text="add clip"), sheet.message("add"), script)
     lane = sheet.shown("umenu", (182.0, 30.0, 168.0, 22.0), items=["take lane", ",", "new track", ",", "clip slot"])
     named = sheet.add("prepend lane")
     sheet.line(lane, 1, named)
@@ -172,10 +170,11 @@ def _display(sheet: Sheet, script: Box) -> Box:
     sheet.line(script, 2, sort)
     head = sheet.on_display(sheet.comment("Athanor"), (10.0, 6.0, 80.0, 20.0))
     head.patching_rect = Rect(*head.patching_rect[:2], 80.0, 22.0)
-    for name, rect in (("status", (90.0, 6.0, 260.0, 20.0)), ("clips", (10.0, 54.0, 340.0, 20.0))):
+    for name, rect in (("status", (90.0, 6.0, 260.0, 20.0)), ("clips", (10.0, 54.0, 256.0, 20.0))):
         said, field = sheet.add("prepend set"), sheet.message("")
         sheet.line(sort, _DISPLAY.index(name), said)
         sheet.chain(said, sheet.on_display(field, rect))
+    sheet.chain(sheet.shown("textbutton", (270.0, 54.0, 80.0, 20.0), text="clear"), sheet.message("clear"), script)
     bar = sheet.shown("slider", (10.0, 126.0, 168.0, 18.0), orientation=1, size=101.0, ignoreclick=1)
     sheet.line(sort, _DISPLAY.index("progress"), bar)
     for name, rect, outlet, word in (("what", (10.0, 78.0, 168.0, 22.0), 1, "menu"),
@@ -184,7 +183,7 @@ def _display(sheet: Sheet, script: Box) -> Box:
         sheet.line(sort, _DISPLAY.index(name), menu)
         sheet.line(menu, outlet, said)
         sheet.chain(said, script)
-    field, first = sheet.shown("textedit", (182.0, 78.0, 168.0, 44.0), text="@prompt ..."), sheet.add("t b b")
+    field, first = sheet.shown("textedit", (182.0, 78.0, 168.0, 44.0), text="@prompt ...", outputmode=1), sheet.add("t b b")
     sheet.chain(field, script)
     for number, word in enumerate(("render", "cancel")):
         button = sheet.shown("textbutton", (10.0 + 86 * number, 102.0, 82.0, 20.0), text=word)

@@ -102,6 +102,16 @@ def test_what_hears_no_clip_gets_none(max_script):
     assert any(sent[0].endswith("/clip/add") for sent in seen["sent"])
 
 
+@pytest.mark.parametrize(("said", "sent"), [
+    (["@prompt ..."], []), (['@to "glass bell" @strength 0.5'], ["@to", "glass bell", "@strength", "0.5"]),
+    (["@to", "glass bell", "@strength", 0.5], ["@to", "glass bell", "@strength", 0.5]),
+    (["@to", '"glass', 'bell"'], ["@to", "glass bell"])])
+def test_options_are_read_however_max_takes_the_text_apart(max_script, said, sent):
+    seen = max_script("5: error", ("5: ready", ["menu", "nothing"], ["text", *said], ["render"]))
+    assert seen["sent"][-1][0].endswith("/render/nothing")
+    assert seen["sent"][-1][2:] == sent
+
+
 def test_another_port_is_tried_where_one_is_in_use(max_script):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         try:

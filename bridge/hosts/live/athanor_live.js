@@ -139,11 +139,8 @@ function clear() {
 
 function menu() { what = arrayfromargs(arguments).join(" "); }
 
-// A textedit says `text` first; what stands in it at the start is only a hint.
-function text() {
-   var said = arrayfromargs(arguments).join(" ");
-   options = said === "@prompt ..." ? [] : athanor.words(said);
-}
+// A textedit says `text` first.
+function text() { options = athanor.optionsOf(arrayfromargs(arguments)); }
 
 function result() {} // the menu of results is for reading: they lie in the set
 

@@ -85,7 +85,7 @@ function result(index) {
 function menu() { what = arrayfromargs(arguments).join(" "); }
 
 // A textedit says `text` first.
-function text() { options = athanor.words(arrayfromargs(arguments).join(" ")); }
+function text() { options = athanor.optionsOf(arrayfromargs(arguments)); }
 
 // clip FILE @option value ...: one more clip for the next render. A dropped file comes with its whole path.
 function clip(file) {

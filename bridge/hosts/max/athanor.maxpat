@@ -259,7 +259,7 @@
      "presentation_rect": [
       10,
       54,
-      340,
+      256,
       20
      ],
      "text": "",
@@ -271,12 +271,57 @@
    {
     "box": {
      "id": "obj-12",
+     "maxclass": "textbutton",
+     "numinlets": 1,
+     "numoutlets": 3,
+     "patching_rect": [
+      30.0,
+      690.0,
+      80.0,
+      20.0
+     ],
+     "presentation": 1,
+     "presentation_rect": [
+      270,
+      54,
+      80,
+      20
+     ],
+     "outlettype": [
+      "",
+      "",
+      "int"
+     ],
+     "text": "clear"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-13",
+     "maxclass": "message",
+     "numinlets": 2,
+     "numoutlets": 1,
+     "patching_rect": [
+      30.0,
+      750.0,
+      360.0,
+      22.0
+     ],
+     "text": "clear",
+     "outlettype": [
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-14",
      "maxclass": "slider",
      "numinlets": 1,
      "numoutlets": 1,
      "patching_rect": [
       30.0,
-      690.0,
+      810.0,
       168.0,
       18.0
      ],
@@ -297,51 +342,6 @@
    },
    {
     "box": {
-     "id": "obj-13",
-     "maxclass": "umenu",
-     "numinlets": 1,
-     "numoutlets": 3,
-     "patching_rect": [
-      30.0,
-      750.0,
-      168.0,
-      22.0
-     ],
-     "presentation": 1,
-     "presentation_rect": [
-      10,
-      78,
-      168,
-      22
-     ],
-     "outlettype": [
-      "",
-      "",
-      ""
-     ],
-     "items": []
-    }
-   },
-   {
-    "box": {
-     "id": "obj-14",
-     "maxclass": "newobj",
-     "numinlets": 1,
-     "numoutlets": 1,
-     "patching_rect": [
-      30.0,
-      810.0,
-      360.0,
-      22.0
-     ],
-     "outlettype": [
-      ""
-     ],
-     "text": "prepend menu"
-    }
-   },
-   {
-    "box": {
      "id": "obj-15",
      "maxclass": "umenu",
      "numinlets": 1,
@@ -354,8 +354,8 @@
      ],
      "presentation": 1,
      "presentation_rect": [
-      182,
-      124,
+      10,
+      78,
       168,
       22
      ],
@@ -382,18 +382,63 @@
      "outlettype": [
       ""
      ],
-     "text": "prepend result"
+     "text": "prepend menu"
     }
    },
    {
     "box": {
      "id": "obj-17",
+     "maxclass": "umenu",
+     "numinlets": 1,
+     "numoutlets": 3,
+     "patching_rect": [
+      450.0,
+      30.0,
+      168.0,
+      22.0
+     ],
+     "presentation": 1,
+     "presentation_rect": [
+      182,
+      124,
+      168,
+      22
+     ],
+     "outlettype": [
+      "",
+      "",
+      ""
+     ],
+     "items": []
+    }
+   },
+   {
+    "box": {
+     "id": "obj-18",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      450.0,
+      90.0,
+      360.0,
+      22.0
+     ],
+     "outlettype": [
+      ""
+     ],
+     "text": "prepend result"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-19",
      "maxclass": "textedit",
      "numinlets": 1,
      "numoutlets": 4,
      "patching_rect": [
       450.0,
-      30.0,
+      150.0,
       168.0,
       44.0
      ],
@@ -410,18 +455,19 @@
       "",
       ""
      ],
+     "outputmode": 1,
      "text": "@prompt ..."
     }
    },
    {
     "box": {
-     "id": "obj-18",
+     "id": "obj-20",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 2,
      "patching_rect": [
       450.0,
-      90.0,
+      210.0,
       360.0,
       22.0
      ],
@@ -434,13 +480,13 @@
    },
    {
     "box": {
-     "id": "obj-19",
+     "id": "obj-21",
      "maxclass": "textbutton",
      "numinlets": 1,
      "numoutlets": 3,
      "patching_rect": [
       450.0,
-      150.0,
+      270.0,
       82.0,
       20.0
      ],
@@ -461,13 +507,13 @@
    },
    {
     "box": {
-     "id": "obj-20",
+     "id": "obj-22",
      "maxclass": "message",
      "numinlets": 2,
      "numoutlets": 1,
      "patching_rect": [
       450.0,
-      210.0,
+      330.0,
       360.0,
       22.0
      ],
@@ -479,13 +525,13 @@
    },
    {
     "box": {
-     "id": "obj-21",
+     "id": "obj-23",
      "maxclass": "textbutton",
      "numinlets": 1,
      "numoutlets": 3,
      "patching_rect": [
       450.0,
-      270.0,
+      390.0,
       82.0,
       20.0
      ],
@@ -506,13 +552,13 @@
    },
    {
     "box": {
-     "id": "obj-22",
+     "id": "obj-24",
      "maxclass": "message",
      "numinlets": 2,
      "numoutlets": 1,
      "patching_rect": [
       450.0,
-      330.0,
+      450.0,
       360.0,
       22.0
      ],
@@ -524,13 +570,13 @@
    },
    {
     "box": {
-     "id": "obj-23",
+     "id": "obj-25",
      "maxclass": "playlist~",
      "numinlets": 1,
      "numoutlets": 5,
      "patching_rect": [
       450.0,
-      390.0,
+      510.0,
       340.0,
       60.0
      ],
@@ -552,13 +598,13 @@
    },
    {
     "box": {
-     "id": "obj-24",
+     "id": "obj-26",
      "maxclass": "dropfile",
      "numinlets": 1,
      "numoutlets": 2,
      "patching_rect": [
       450.0,
-      450.0,
+      570.0,
       340.0,
       24.0
      ],
@@ -577,13 +623,13 @@
    },
    {
     "box": {
-     "id": "obj-25",
+     "id": "obj-27",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 2,
      "patching_rect": [
       450.0,
-      510.0,
+      630.0,
       360.0,
       22.0
      ],
@@ -596,13 +642,13 @@
    },
    {
     "box": {
-     "id": "obj-26",
+     "id": "obj-28",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 1,
      "patching_rect": [
       450.0,
-      570.0,
+      690.0,
       360.0,
       22.0
      ],
@@ -614,7 +660,7 @@
    },
    {
     "box": {
-     "id": "obj-27",
+     "id": "obj-29",
      "maxclass": "outlet",
      "numinlets": 1,
      "numoutlets": 0,
@@ -629,7 +675,7 @@
    },
    {
     "box": {
-     "id": "obj-28",
+     "id": "obj-30",
      "maxclass": "outlet",
      "numinlets": 1,
      "numoutlets": 0,
@@ -644,7 +690,7 @@
    },
    {
     "box": {
-     "id": "obj-29",
+     "id": "obj-31",
      "maxclass": "outlet",
      "numinlets": 1,
      "numoutlets": 0,
@@ -659,7 +705,7 @@
    },
    {
     "box": {
-     "id": "obj-30",
+     "id": "obj-32",
      "maxclass": "outlet",
      "numinlets": 1,
      "numoutlets": 0,
@@ -674,7 +720,7 @@
    },
    {
     "box": {
-     "id": "obj-31",
+     "id": "obj-33",
      "maxclass": "outlet",
      "numinlets": 1,
      "numoutlets": 0,
@@ -809,11 +855,37 @@
    {
     "patchline": {
      "source": [
+      "obj-12",
+      0
+     ],
+     "destination": [
+      "obj-13",
+      0
+     ],
+     "order": 0
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-13",
+      0
+     ],
+     "destination": [
+      "obj-3",
+      0
+     ],
+     "order": 0
+    }
+   },
+   {
+    "patchline": {
+     "source": [
       "obj-6",
       1
      ],
      "destination": [
-      "obj-12",
+      "obj-14",
       0
      ],
      "order": 0
@@ -826,7 +898,7 @@
       2
      ],
      "destination": [
-      "obj-13",
+      "obj-15",
       0
      ],
      "order": 0
@@ -835,11 +907,11 @@
    {
     "patchline": {
      "source": [
-      "obj-13",
+      "obj-15",
       1
      ],
      "destination": [
-      "obj-14",
+      "obj-16",
       0
      ],
      "order": 0
@@ -848,7 +920,7 @@
    {
     "patchline": {
      "source": [
-      "obj-14",
+      "obj-16",
       0
      ],
      "destination": [
@@ -865,33 +937,7 @@
       3
      ],
      "destination": [
-      "obj-15",
-      0
-     ],
-     "order": 0
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-15",
-      0
-     ],
-     "destination": [
-      "obj-16",
-      0
-     ],
-     "order": 0
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-16",
-      0
-     ],
-     "destination": [
-      "obj-3",
+      "obj-17",
       0
      ],
      "order": 0
@@ -901,6 +947,19 @@
     "patchline": {
      "source": [
       "obj-17",
+      0
+     ],
+     "destination": [
+      "obj-18",
+      0
+     ],
+     "order": 0
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-18",
       0
      ],
      "destination": [
@@ -917,32 +976,6 @@
       0
      ],
      "destination": [
-      "obj-18",
-      0
-     ],
-     "order": 0
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-18",
-      0
-     ],
-     "destination": [
-      "obj-20",
-      0
-     ],
-     "order": 0
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-20",
-      0
-     ],
-     "destination": [
       "obj-3",
       0
      ],
@@ -956,6 +989,19 @@
       0
      ],
      "destination": [
+      "obj-20",
+      0
+     ],
+     "order": 0
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      0
+     ],
+     "destination": [
       "obj-22",
       0
      ],
@@ -978,24 +1024,11 @@
    {
     "patchline": {
      "source": [
-      "obj-18",
-      1
-     ],
-     "destination": [
-      "obj-17",
+      "obj-23",
       0
      ],
-     "order": 0
-    }
-   },
-   {
-    "patchline": {
-     "source": [
-      "obj-6",
-      4
-     ],
      "destination": [
-      "obj-23",
+      "obj-24",
       0
      ],
      "order": 0
@@ -1008,6 +1041,32 @@
       0
      ],
      "destination": [
+      "obj-3",
+      0
+     ],
+     "order": 0
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-20",
+      1
+     ],
+     "destination": [
+      "obj-19",
+      0
+     ],
+     "order": 0
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-6",
+      4
+     ],
+     "destination": [
       "obj-25",
       0
      ],
@@ -1017,11 +1076,11 @@
    {
     "patchline": {
      "source": [
-      "obj-25",
+      "obj-26",
       0
      ],
      "destination": [
-      "obj-26",
+      "obj-27",
       0
      ],
      "order": 0
@@ -1030,7 +1089,20 @@
    {
     "patchline": {
      "source": [
-      "obj-26",
+      "obj-27",
+      0
+     ],
+     "destination": [
+      "obj-28",
+      0
+     ],
+     "order": 0
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-28",
       0
      ],
      "destination": [
@@ -1047,7 +1119,7 @@
       3
      ],
      "destination": [
-      "obj-27",
+      "obj-29",
       0
      ],
      "order": 0
@@ -1060,7 +1132,7 @@
       4
      ],
      "destination": [
-      "obj-28",
+      "obj-30",
       0
      ],
      "order": 0
@@ -1073,7 +1145,7 @@
       5
      ],
      "destination": [
-      "obj-29",
+      "obj-31",
       0
      ],
      "order": 0
@@ -1082,11 +1154,11 @@
    {
     "patchline": {
      "source": [
-      "obj-23",
+      "obj-25",
       0
      ],
      "destination": [
-      "obj-30",
+      "obj-32",
       0
      ],
      "order": 0
@@ -1095,11 +1167,11 @@
    {
     "patchline": {
      "source": [
-      "obj-23",
+      "obj-25",
       1
      ],
      "destination": [
-      "obj-31",
+      "obj-33",
       0
      ],
      "order": 0

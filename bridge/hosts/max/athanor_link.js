@@ -204,6 +204,14 @@ function words(text) {
    return (String(text).match(/"[^"]*"|\S+/g) || []).map(function (word) { return word.replace(/^"(.*)"$/, "$1"); });
 }
 
+// What a [textedit] says as options: one symbol as it was typed, or atoms that Max has taken apart already. The text that
+// stands there at first is only a hint.
+function optionsOf(atoms) {
+   var text = atoms.join(" ");
+   if (text === "@prompt ...") { return []; }
+   return atoms.length === 1 || text.indexOf('"') >= 0 ? words(text) : atoms;
+}
+
 exports.Link = Link;
-exports.words = words;
+exports.optionsOf = optionsOf;
 exports.table = table;
