@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bridge.positions import exact
 from server.errors import InvalidOption
 
 LEAST_TEMPO, MOST_TEMPO = 10, 1000
@@ -92,7 +93,7 @@ def seconds_as_beats(seconds: Fraction, tempo_bpm: float) -> float:
 
 def _number(value: Any, name: str, least: Fraction | int, most: int) -> Fraction:
     try:
-        number = Fraction(value.strip() if isinstance(value, str) else value)
+        number = exact(value)
     except (ValueError, TypeError, OverflowError, ZeroDivisionError):
         raise InvalidOption(f"{name}={value!r} is not a number.") from None
     if not least <= number <= most:

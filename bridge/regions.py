@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 from pydantic import BaseModel, ConfigDict
 
-from bridge.positions import sample_position, seconds_as_samples
+from bridge.positions import exact, sample_position, seconds_as_samples
 from plugin_host.stretch import time_stretch
 from server.audio import Clip, ClipHeader, read_clip, read_header, to_length
 from server.errors import InvalidInput, InvalidOption
@@ -87,7 +87,7 @@ def region_of(path: Path, name: str, given: dict[str, Any], right: Path | None =
 def playback_rate_of(value: Any) -> str:
     """A playback rate as decimal text; InvalidOption where it is none from 1/64 to 64."""
     try:
-        rate = Fraction(str(value).strip())
+        rate = exact(str(value))
     except (ValueError, ZeroDivisionError):
         raise InvalidOption(f"playback_rate={value!r} is not a number.") from None
     if not LEAST_RATE <= rate <= MOST_RATE:
