@@ -88,8 +88,8 @@ def prepare(ask: Ask, asker: Asker, home: Path | None = None) -> RenderRequest:
         _check_clip(ask, role, path)
     return RenderRequest(
         client=asker.client, request_id=asker.request_id, origin=asker.origin, kind=ask.kind,
-        inputs={role: path.resolve() for role, path in ask.inputs.items()},
-        names={role: ask.names.get(role, path.name) for role, path in ask.inputs.items()},
+        inputs={role: ask.inputs[role].resolve() for role in _in_order(ask)},
+        names={role: ask.names.get(role, ask.inputs[role].name) for role in _in_order(ask)},
         regions={role: region for role, region in ask.regions.items()
                  if not is_whole_file(region, read_header(ask.inputs[role]))},
         options=options,
@@ -99,6 +99,11 @@ def prepare(ask: Ask, asker: Asker, home: Path | None = None) -> RenderRequest:
         post=_chain(ask.chain, preset.post if preset else None, home),
         out=asker.out, asked=asker.asked, **_start(ask),
     )
+
+
+def _in_order(ask: Ask) -> list[str]:
+    """The roles that are filled, in the kind's order: the first one gives the start, whichever was named first."""
+    return [spec.role for spec in find_kind(ask.kind).inputs if spec.role in ask.inputs]
 
 
 def _preset(ask: Ask, home: Path | None) -> Preset | None:

@@ -6,6 +6,7 @@ import pytest
 from bridge.intake import Ask, Asker, prepare
 from bridge.placement import Start
 from bridge.selection import assign, selected_clip, with_selection
+from bridge.stages import take_in
 from server.errors import InvalidInput, InvalidOption
 
 
@@ -74,6 +75,14 @@ def test_the_first_input_says_where_the_result_starts_unless_the_request_does(cl
     request = prepared(root, with_selection(Ask("fuse", start_s="2.5", track="Bus"), clips))
     assert request.requested_start(48000) == Start(120000, 48000, "requested")
     assert request.track == "Bus"
+
+
+def test_the_kind_s_first_input_is_first_whichever_was_selected_first(clip, root):
+    clips = [clip("reference.wav", role="reference", start=7), clip(start=96000)]
+    request = prepared(root, with_selection(Ask("fuse"), clips))
+    assert list(request.inputs) == list(request.names) == ["original", "reference"]
+    _, source = take_in(request, root / "work", lambda *_: None)
+    assert [each["role"] for each in source["clips"]] == ["original", "reference"]  # the first one's rate is the start's
 
 
 def test_a_part_of_a_file_goes_along_as_a_region(clip, root):
