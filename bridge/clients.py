@@ -10,6 +10,7 @@ from bridge.outlets import HTTP, SPOOL, TCP, UDP, Address
 from server.errors import InvalidOption
 
 _MOST_NAME = 64
+_HOST_AND_PORT = re.compile(r"[0-9.]+:[0-9]{1,5}")
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]*")
 
 
@@ -70,11 +71,14 @@ class Clients:
         return claimed or self._names.get(source) or _unnamed(source)
 
     def address(self, name: str) -> Address:
-        """Where a client's answers go."""
+        """Where a client's answers go; an address of no transport if nobody of that name can be found."""
         if name in self._replies:
             return self._replies[name]
         transport, _, text = name.partition(":")
-        return Address(transport, text) if transport in (TCP, HTTP, SPOOL) else Address(UDP, name)
+        if transport in (TCP, HTTP, SPOOL):
+            return Address(transport, text)
+        # What is neither is a name that nobody has come with yet, given at a terminal.
+        return Address(UDP, name) if _HOST_AND_PORT.fullmatch(name) else Address("", name)
 
     def knows(self, name: str) -> bool:
         """Whether a client of that name has said hello."""

@@ -5,7 +5,7 @@ import pytest
 
 from bridge.clients import Clients
 from bridge.journal import Journal
-from bridge.outlets import SPOOL, UDP, Address
+from bridge.outlets import SPOOL, UDP, Address, Nowhere, Outlets
 from server.errors import InvalidOption
 
 
@@ -20,6 +20,11 @@ def test_a_client_that_said_nothing_is_where_it_sends_from(journal):
     clients = Clients(journal, 9101)
     name = clients.name(Address("udp", "127.0.0.1:54321"))
     assert clients.address(name) == Address("udp", "127.0.0.1:54321")
+
+
+@pytest.mark.parametrize("name", ["reaper", "live:set", "127.0.0.1:", "my:127.0.0.1:x"])
+def test_nobody_is_at_a_name_that_never_came(journal, name):
+    assert Outlets().outlet(Clients(journal, 9101).address(name)) == Nowhere(Address("", name))
 
 
 def test_hello_gives_a_name_and_a_reply_port(journal):
