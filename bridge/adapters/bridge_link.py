@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,17 +68,24 @@ class BridgeLink:
             time.sleep(_LOOK_S)
 
     def waiting(self) -> list[dict[str, Any]]:
-        """The `done` events of jobs that nobody has acknowledged. They come first when a client listens."""
-        found = []
+        """The `done` events of jobs that nobody has acknowledged, each once and of whole jobs. They come first when a
+        client listens; another job's progress may go on for long after them."""
+        found: dict[tuple[str, int], dict[str, Any]] = {}
         query = urlencode({"client": self._client})
         try:
             with self._opened(Request(f"{self._url}/events?{query}", headers=self._headers), _QUIET_S) as stream:
+                deadline = time.monotonic() + _QUIET_S
                 for line in stream:
                     if line.startswith(b"data: "):
-                        found.append(json.loads(line.removeprefix(b"data: ")))
+                        event = json.loads(line.removeprefix(b"data: "))
+                        if event["event"] == "done":
+                            found[event["job"], event["index"]] = event
+                    if time.monotonic() > deadline:
+                        break
         except TimeoutError:  # nothing more comes
             pass
-        return [event for event in found if event["event"] == "done"]
+        parts = Counter(job for job, _ in found)
+        return [event for event in found.values() if parts[event["job"]] >= event["count"]]
 
     def unfinished(self) -> list[str]:
         """This client's jobs that have not ended, newest first."""
