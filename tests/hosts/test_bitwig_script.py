@@ -4,6 +4,7 @@
 import json
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -76,6 +77,17 @@ def test_an_error_is_shown_in_words(bitwig, proof):
     assert "did you mean 'original.wav'" in seen["notices"][0]
     assert seen["errors"] == seen["notices"]
     proof["error_shown"] = True
+
+
+def test_a_bridge_that_starts_later_than_bitwig_is_found(bitwig, house):
+    house.kill_bridge()
+    seen = bitwig("Start it with: athanor up", settings=debug(), press="Render", pressAfterMs=100)
+    assert [sent[0] for sent in seen["sent"]] == ["/athanor/v1/hello"]
+    starting = threading.Timer(0.5, house.start_bridge)
+    starting.start()
+    seen = bitwig("results on Keys", settings=debug(), press="Render")
+    starting.join()
+    assert len(seen["slots"]) == 1
 
 
 def test_results_wait_where_no_slot_is_empty(bitwig):

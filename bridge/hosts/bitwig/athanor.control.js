@@ -13,6 +13,7 @@ var OWN_PORT = 9103;
 var SLOTS = 128;
 var NOTICE_MS = 2000;
 var CHECK_MS = 1000;
+var HELLO_MS = 2000;
 
 var bridge, slots, track, transport, panel;
 var root = "";
@@ -20,6 +21,7 @@ var jobs = {}; // request id -> {parts, job, label}; gone when its results lie i
 var ended = {}; // job id -> true
 var count = 0;
 var lastNotice = 0;
+var gone = false;
 
 function init() {
    transport = host.createTransport();
@@ -33,10 +35,9 @@ function init() {
    }
    makePanel();
    connect();
-   println("Athanor is ready.");
 }
 
-function exit() {}
+function exit() { gone = true; }
 
 function flush() {}
 
@@ -58,7 +59,14 @@ function connect() {
    space.registerDefaultMethod(receive);
    osc.createUdpServer(OWN_PORT, space);
    bridge = osc.connectToUdpServer("127.0.0.1", BRIDGE_PORT, null);
+   greet();
+}
+
+// Until it is answered: the bridge may be started later than Bitwig.
+function greet() {
+   if (root !== "" || gone) { return; }
    send("/hello", CLIENT, OWN_PORT, "Bitwig Studio", 1);
+   host.scheduleTask(greet, HELLO_MS);
 }
 
 // Every value goes as a text: the bridge reads numbers from it, and none is rounded on the way. `join` makes a plain text of
@@ -85,6 +93,10 @@ function words(text) {
 }
 
 function render() {
+   if (root === "") {
+      tell("the bridge does not answer. Start it with: athanor up");
+      return;
+   }
    var what = panel.what.get().trim();
    var files = panel.clips.get().split(";").map(function (name) { return name.trim(); }).filter(String);
    var request = requestId();
@@ -105,7 +117,9 @@ function cancel() {
 
 var answers = {
    ok: function (m) {
-      if (m.getString(1) === PREFIX + "/hello") { root = m.getString(4); }
+      if (m.getString(1) !== PREFIX + "/hello" || root !== "") { return; }
+      root = m.getString(4);
+      println("Athanor is ready.");
    },
    error: function (m) {
       var request = m.getString(0);

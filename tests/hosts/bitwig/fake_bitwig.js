@@ -6,8 +6,9 @@
 //   node fake_bitwig.js SCENARIO.json
 //
 // SCENARIO: script, bridge and own (ports), slots (how many there are), full and selected (slot numbers from 0), settings
-// ({what, clips, options}), press (Render or Cancel, or none), cancelAfter (a text in a notice, then Cancel is pressed),
-// until (a text in a notice, after which it ends), limitMs. Prints {slots, notices, errors, sent} as JSON.
+// ({what, clips, options}), press (Render or Cancel, or none; when the script says that it is ready, or pressAfterMs after its
+// start), cancelAfter (a text in a notice, then Cancel is pressed), until (a text in a notice, after which it ends), limitMs.
+// Prints {slots, notices, errors, sent} as JSON.
 "use strict";
 const dgram = require("dgram");
 const fs = require("fs");
@@ -167,11 +168,18 @@ function finish() {
   process.exit(0);
 }
 
-const world = { host, println: takes(["string"], () => {}), loadAPI: takes(["number"], () => {}) };
+let pressed = false;
+function press() {
+  if (scenario.press && !pressed) signals[scenario.press]();
+  pressed = true;
+}
+
+const println = takes(["string"], (text) => { if (text.includes("ready") && !scenario.pressAfterMs) setTimeout(press, 0); });
+const world = { host, println, loadAPI: takes(["number"], () => {}) };
 vm.createContext(world);
 vm.runInContext(fs.readFileSync(scenario.script, "utf8").replace("BRIDGE_PORT = 9101", `BRIDGE_PORT = ${scenario.bridge}`)
   .replace("OWN_PORT = 9103", `OWN_PORT = ${scenario.own}`), world, { filename: scenario.script });
 vm.runInContext("init()", world);
 seen.started = true;
-setTimeout(() => { if (scenario.press) signals[scenario.press](); }, 300);
+if (scenario.pressAfterMs) setTimeout(press, scenario.pressAfterMs);
 setTimeout(finish, scenario.limitMs || 60000);
