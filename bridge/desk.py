@@ -61,16 +61,17 @@ class Desk(ClipDesk, RecallDesk):
         self._listed = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = FairSlots(_JOBS_AT_ONCE)
+        # Looked up before anything is heard: what arrives while the transports open is no former bridge's.
+        journal.clear_selections_of_strangers()
+        self._left = journal.unfinished()
 
     def resume(self) -> int:
         """Go on with what a former bridge left unfinished or unacknowledged; how many it left unfinished."""
-        self._journal.clear_selections_of_strangers()
-        unfinished = self._journal.unfinished()
-        for entry in unfinished:
+        for entry in self._left:
             self.spawn(self._run(entry.job_id))
         for entry in self._journal.unacknowledged():
             self._announcer.end(entry)
-        return len(unfinished)
+        return len(self._left)
 
     async def close(self) -> None:
         """Stop; unfinished requests stay in the journal."""
