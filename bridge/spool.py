@@ -81,7 +81,7 @@ class SpoolServer:
         with os.scandir(self._folder) as entries:
             clients = [entry.name for entry in entries if entry.is_dir() and entry.name not in self._busy]
         arrived = [(client, _messages_in(self._folder / client / "in")) for client in clients if _is_client(client)]
-        fresh = [(client, [path for path in paths if path not in self._stuck]) for client, paths in arrived]
+        fresh = [(client, [path for path in paths if path not in self._stuck][:_AT_ONCE]) for client, paths in arrived]
         return [(client, paths) for client, paths in fresh if paths]
 
     async def _serve(self, client: str, paths: list[Path]) -> None:
@@ -120,12 +120,13 @@ def _is_client(name: str) -> bool:
 
 
 def _messages_in(folder: Path) -> list[Path]:
+    """All of them, in the order of their names."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries
                        if entry.name.endswith(".msg") and entry.name[0] != "." and entry.is_file(follow_symlinks=False))
-    return [folder / name for name in names[:_AT_ONCE]]
+    return [folder / name for name in names]
 
 
 class _Box:

@@ -157,6 +157,15 @@ def test_numbers_go_on_after_what_a_former_bridge_left(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").glob("*.msg")) == ["000001.msg", "000002.msg"]
 
 
+def test_a_full_folder_of_a_former_bridge_is_not_written_over(tmp_path):
+    first = _Box(tmp_path / "out")
+    for number in range(300):
+        first.put(Message("/a", (str(number),)))
+    _Box(tmp_path / "out").put(Message("/a", ("new",)))
+    told = [read_message(path.read_bytes()).values[0] for path in sorted((tmp_path / "out").glob("*.msg"))]
+    assert told == [*map(str, range(300)), "new"]
+
+
 def test_a_wake_carries_numbers_as_numbers():
     port, datagram = wake_message("3819 /go 2 0.5 words")
     assert (port, datagram) == (3819, b"/go\0,ifs\0\0\0\0\0\0\0\x02\x3f\0\0\0words\0\0\0")
