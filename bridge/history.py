@@ -77,10 +77,11 @@ def read_past(path: Path) -> Past | None:
     record_file = path if path.suffix == ".json" else record_path(path)
     try:
         record = Placement.model_validate_json(record_file.read_bytes())
-        datetime.fromisoformat(record.created)
-    except (OSError, ValueError):  # pydantic's error is a ValueError, too
+        past = Past(record, record_file.resolve().with_name(Path(record.file).name))
+        _created(past)
+    except (OSError, ValueError, OverflowError):  # pydantic's error is a ValueError, too
         return None
-    return Past(record, record_file.resolve().with_name(Path(record.file).name))
+    return past
 
 
 def matching(results: Sequence[Past], words: str) -> list[Past]:
@@ -123,7 +124,7 @@ def find_past(name: str, path: Path | None, root: Path, known: Mapping[Path, Pas
 
 
 def _created(past: Past) -> datetime:
-    return datetime.fromisoformat(past.record.created)
+    return datetime.fromisoformat(past.record.created).astimezone()  # one without a zone is taken as of here
 
 
 def _changed(path: Path) -> float:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Results of the past are found by words, by file and by job, whoever wrote their records."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,3 +108,16 @@ def test_a_folder_that_a_command_wrote_to_is_a_root_of_its_own(tmp_path):
     sound = put(tmp_path / "out", "one", "a" * 32)
     assert [past.sound for past in past_results(tmp_path / "out", {})] == [sound.resolve()]
     assert past_results(tmp_path / "none", {}) == []
+
+
+@pytest.mark.parametrize(("change", "is_there"), [
+    ({"created": "2026-11-20T04:00:00"}, True), ({"created": "0001-01-01"}, None), ({"file": ""}, False),
+    ({"created": "yesterday"}, False),
+])
+def test_a_strange_record_costs_no_other_result(root, change, is_there):
+    good, odd = put(root / "results", "good", "a" * 32), put(root / "results", "odd", "b" * 32)
+    record = record_path(odd)
+    record.write_text(json.dumps(json.loads(record.read_text()) | change))
+    found = [past.sound for past in past_results(root, {})]
+    assert good in found
+    assert is_there is None or (odd in found) is is_there  # whether the year 1 can be had depends on where one is
