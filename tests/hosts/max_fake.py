@@ -10,7 +10,7 @@ from typing import Any
 
 HOSTS = Path(__file__).resolve().parents[2] / "bridge" / "hosts"
 FAKE = Path(__file__).with_name("max") / "fake_max.js"
-_LIMIT_S = 90
+_LIMIT_S = 110
 
 
 def run_max(node: Path, work: Path, script: str, **scenario: Any) -> dict[str, Any]:

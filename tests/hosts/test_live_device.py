@@ -16,7 +16,7 @@ from server.audio import read_clip
 from tests.hosts.max_fake import displayed, run_max
 from tests.hosts.table import Row, record
 
-pytestmark = pytest.mark.hosts
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(240)]  # the first job waits for the server's worker
 RATE, TEMPO, BEAT = 44100, 97.0, 1000.125
 DEBUG = (["menu", "debug"], ["text", "@steps", 2, "@step_s", 0.01])
 

@@ -19,7 +19,7 @@ from bridge.routes import PREFIX, ROUTES
 from server.audio import read_clip
 from tests.hosts.table import Row, record
 
-pytestmark = pytest.mark.hosts
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(240)]  # the first job waits for the server's worker
 SOURCE = Path(__file__).resolve().parents[2] / "bridge" / "hosts" / "live" / "extension"
 FAKE = Path(__file__).with_name("live") / "fake_sdk.js"
 RATE, TEMPO = 44100, 90.0
@@ -32,9 +32,9 @@ def built(require_host, tmp_path_factory):
     npm, node = require_host("npm"), require_host("node")
     folder = tmp_path_factory.mktemp("extension")
     shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
-    subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True, timeout=100)
+    subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, capture_output=True, timeout=110)
     compiler = [node, "node_modules/typescript/bin/tsc"]
-    ended = subprocess.run(compiler, cwd=folder, capture_output=True, text=True, timeout=100)
+    ended = subprocess.run(compiler, cwd=folder, capture_output=True, text=True, timeout=110)
     assert ended.returncode == 0, ended.stdout
     return folder / "build" / "extension.js"
 
@@ -60,7 +60,7 @@ def live(require_host, built, house, sounds, tmp_path):
             "extension": str(built), "folder": str(tmp_path), "tempo": TEMPO, "title": title,
             "tracks": [{"name": name, "file": str(file)} for name, file in sounds.items()],
             "selection": [FIRST, LAST, list(chosen)], **scenario}))
-        ended = subprocess.run([str(node), str(FAKE), str(path)], capture_output=True, text=True, timeout=100,
+        ended = subprocess.run([str(node), str(FAKE), str(path)], capture_output=True, text=True, timeout=110,
                                env=os.environ | {"ATHANOR_HOME": str(home or house.home)})
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)

@@ -13,7 +13,7 @@ from server.audio import read_clip
 from tests.hosts.live.fake_live import SCRIPTS, FakeClip, FakeInstance, FakeSong, FakeTrack, scripts
 from tests.hosts.table import Row, record
 
-pytestmark = pytest.mark.hosts
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(240)]  # the first job waits for the server's worker
 RATE, TEMPO, BEAT = 44100, 97.0, 300000.125
 DEBUG = "athanor debug @steps 2 @step_s 0.01"
 _LIMIT_S = 90

@@ -14,7 +14,7 @@ from server.audio import read_clip
 from tests.hosts.max_fake import displayed, run_max
 from tests.hosts.table import Row, record
 
-pytestmark = pytest.mark.hosts
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(240)]  # the first job waits for the server's worker
 
 
 @pytest.fixture

@@ -191,4 +191,4 @@ vm.runInContext(fs.readFileSync(scenario.script, "utf8"), world, { filename: sce
 setTimeout(() => {
   seen.errors.push(`nothing like ${scenario.until} came`);
   finish();
-}, scenario.limitMs || 60000);
+}, scenario.limitMs || 100000);
