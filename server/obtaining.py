@@ -60,19 +60,27 @@ def get(name: str, home: Path, tell: Tell, revision: str | None = None) -> Path:
     if card and card.published:
         write_origin(folder, source.source, _get_published(source, CONVERTED[card.layout], folder, tell))
     elif is_there:
-        _exchange(source, folder, tell)
+        _renew(source, folder, origin.revision, tell)
     else:
         write_origin(folder, source.source, _get_folder(source, folder, tell))
     write_entry(home, entry, model_folder(Path(), entry))
     return _tell_model(entry, source, folder, tell)
 
 
-def _exchange(source: Source, folder: Path, tell: Tell) -> None:
-    """Fetch another revision beside a model that is in use, and put it in its place when it is whole."""
-    new = folder.with_name(f"{folder.name}.new")
+def _renew(source: Source, folder: Path, had: str, tell: Tell) -> None:
+    """Fetch another revision beside a model of the commit `had`, which is in use, and put it in its place when it is whole.
+
+    Where it is that commit already, only what is missing of it is fetched.
+    """
+    if look(source.source, source.revision or DEFAULT_REVISION, []).commit == had:
+        write_origin(folder, source.source, _get_folder(source, folder, tell))
+        return
+    new, old = (folder.with_name(f"{folder.name}.{which}") for which in ("new", "old"))
     write_origin(new, source.source, _get_folder(source, new, tell))
-    shutil.rmtree(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    folder.rename(old)  # taking gigabytes away lasts: a stop meanwhile must leave a model
     new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _at(source: Source, revision: str) -> Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+_SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass
@@ -37,7 +39,7 @@ def hub(folder: Path, repository: str) -> Iterator[tuple[str, list[str]]]:
 
 @contextmanager
 def serving(repositories: dict[str, Path]) -> Iterator[tuple[str, Served]]:
-    """A hub that serves folders as repositories, each at its one commit."""
+    """A hub that serves folders as repositories, each alike at every commit; branches and tags are COMMIT."""
     served = Served()
     handler = type("Handler", (_Handler,), {"repositories": repositories, "served": served})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -90,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
                 digest = hashlib.sha256(content).hexdigest()
                 one["lfs"] = {"sha256": digest, "size": path.stat().st_size, "pointerSize": 100}
             siblings.append(one)
-        return {"id": repository, "sha": COMMIT, "siblings": siblings}
+        asked = self.path.partition("?")[0].rpartition("/revision/")[2]
+        return {"id": repository, "sha": asked if _SHA1.fullmatch(asked) else COMMIT, "siblings": siblings}
 
     def give(self, name: str, body: bytes, with_body: bool) -> None:
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])

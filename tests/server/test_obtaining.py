@@ -149,6 +149,19 @@ def test_a_revision_is_fetched_by_name_and_in_the_place_of_another(tmp_path, hub
     assert CATALOGUE["audioldm2"].revision in served.revisions, "the commit that the catalogue names"
 
 
+def test_of_a_model_that_is_here_only_what_is_missing_is_fetched(tmp_path, hub, repository, tell):
+    served, home = hub({"me/bells": repository}), tmp_path / "home"
+    folder = get("me/bells", home, tell)
+    served.asked.clear()
+    get("me/bells", home, tell)
+    get("bells", home, tell, "main")
+    assert served.asked == [], "it is that commit already"
+    (folder / "vae" / "config.json").unlink()
+    get("me/bells", home, tell)
+    assert served.asked == ["vae/config.json"] and load("bells", device="cpu", home=home)
+    assert revision_of(find("bells", home)) == COMMIT
+
+
 def test_a_folder_of_one_s_own_has_no_revisions(tmp_path, tiny_folder, tell):
     add(tiny_folder("musicldm"), "strings", tmp_path, tell)
     with pytest.raises(InvalidOption, match="was not fetched from the hub: it has no revisions"):
