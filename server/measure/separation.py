@@ -60,7 +60,7 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
     plan = plan or Plan()
     bench.need_seconds(plan.seconds)
     mixtures = _mixtures(bench, plan)
-    few = mixtures[:: max(len(mixtures) // max(plan.compared, 1), 1)][: plan.compared]
+    few = few_of(mixtures, plan.compared)
     events = _events(bench, plan)
     total, rows = len(mixtures) + events + (len(variants.names()) - 1) * len(few), []
 
@@ -79,6 +79,19 @@ def measure(bench: Bench, plan: Plan | None = None, judge: judges.Plan | None = 
     return {"plan": said, "embedding": bench.heard_in, **_overall(rows), "classes": classes, "compared": compared,
             "compared_mixtures": len(few), "round_trip": variants.round_trips(bench, few),
             "generation": _generation(bench, plan), "mixtures": rows}
+
+
+def few_of(mixtures: Sequence[Mixture], count: int) -> list[Mixture]:
+    """`count` of the mixtures, spread over them: one of each pair of sounds before any pair has a second."""
+    found: dict[tuple[str, ...], int] = {}
+    for place, mixture in enumerate(mixtures):
+        found.setdefault(tuple(mixture.stems), place)
+    first = set(found.values())
+    chosen: list[Mixture] = []
+    for places in (sorted(first), [place for place in range(len(mixtures)) if place not in first]):
+        left = count - len(chosen)
+        chosen += [mixtures[place] for place in places[:: max(len(places) // max(left, 1), 1)][:left]]
+    return chosen
 
 
 def _events(bench: Bench, plan: Plan) -> int:
@@ -195,8 +208,9 @@ def lines(figures: dict) -> list[str]:
 NOTES = (
     "Gain: SI-SDR of the masked stem less that of the mixture. Ceiling: the same masks made of the true stems. NMF: 20 "
     "components grouped by MFCC, its groups paired with the sources as is best for it. Agreement: cosine of generated stem "
-    "and source in timbre-1; stages: LPAPS' distance in the embedded model's encoder; Frechet: of timbre-1 embeddings. "
-    "Neither is CLAP or FAD, and of so few clips the last compares the rows of one table alone.",
+    "and source in the embedding that the table names; stages: LPAPS' distance in its network (beside timbre-1, in the "
+    "embedded model's encoder). Only in CLAP are they, and the Frechet distance, what the paper has; of so few clips "
+    "the latter compares the rows of one table alone.",
     "",
     f"Published: {zerosep.ABOUT}",
 )

@@ -2,8 +2,9 @@
 """ZeroSep's comparisons, on a few mixtures: guidance (its figure 3a), inversion (table 2), prompts (table 4), the methods
 without training beside it (table 1), and what an autoencoder's round trip alone does (table 3).
 
-The generated stems are judged too, with timbre-1 where the paper has CLAP and the embedded model's encoder where it has
-LPAPS. Parts that come without words (NMF, the editor by components) are paired with the sources as is best for them.
+The generated stems are judged too, in the bench's embedding: the paper's CLAP where it is given, else timbre-1, and for
+LPAPS the embedded model's encoder. Parts that come without words (NMF, the editor by components) are paired with the
+sources as is best for them.
 """
 
 from __future__ import annotations

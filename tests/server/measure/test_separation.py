@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from server.audio import Clip
 from server.measure import separation, zerosep
 from server.measure import separation_variants as variants
 from server.measure.bench import Bench, NotMeasured
+from server.measure.datasets.mixture import Mixture
 from server.measure.datasets.offline import Instrument
 from server.measure.separation import Plan
 
@@ -70,3 +72,14 @@ def test_another_set_takes_the_place_of_the_usual_one(bench: Bench) -> None:
     assert [mixture.name.split(":")[0] for mixture in found] == ["1", "2"] and found[0].clip.n_samples == 8000
     with pytest.raises(NotMeasured, match="write musdb18:ROOT"):
         separation._mixtures(dataclasses.replace(bench, data="fma:here"), plan)
+
+
+@pytest.mark.parametrize(("turns", "count", "named"), [
+    (4, 20, 20), (1, 20, 20), (4, 60, 45), (2, 0, 0),
+])
+def test_comparisons_are_of_as_many_pairs_as_they_can_be(turns, count, named):
+    clip = Clip(np.zeros((1, 8), np.float32), 16000)
+    pairs = list(combinations("abcdefghij", 2))
+    mixtures = [Mixture(clip, dict.fromkeys(pair, clip), f"{pair} {turn}", {}) for turn in range(turns) for pair in pairs]
+    few = separation.few_of(mixtures, count)
+    assert len(few) == count and len({tuple(mixture.stems) for mixture in few}) == named
