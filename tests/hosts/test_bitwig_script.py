@@ -95,3 +95,11 @@ def test_results_wait_where_no_slot_is_empty(bitwig):
     assert "1 results, and 0 empty slots on Keys. Select another track" in seen["notices"][-1]
     assert [sent[0] for sent in seen["sent"]][-1] != "/athanor/v1/job/placed"
     assert len(bitwig("results on Keys", settings=debug())["slots"]) == 1, "the next session gets it"
+
+
+def test_results_that_come_together_do_not_take_each_other_s_slot(bitwig):
+    for _ in range(2):
+        bitwig("empty slots on Keys", settings=debug(), press="Render", slots=1, full=[0])
+    seen = bitwig("no such notice", settings=debug(), limitMs=4000)
+    assert len({slot["path"] for slot in seen["slots"].values()}) == 2
+    assert [sent[0] for sent in seen["sent"]].count("/athanor/v1/job/placed") == 2

@@ -19,6 +19,7 @@ var bridge, slots, track, transport, panel;
 var root = "";
 var jobs = {}; // request id -> {parts, job, label}; gone when its results lie in their slots
 var ended = {}; // job id -> true
+var promised = {}; // slot -> true, from when a file was put there until Bitwig has had time to take it
 var count = 0;
 var lastNotice = 0;
 var gone = false;
@@ -171,7 +172,7 @@ function emptySlots(wanted) {
       if (slots.getItemAt(i).isSelected().get()) { first = i; }
    }
    for (var j = first; j < SLOTS && found.length < wanted; j++) {
-      if (!slots.getItemAt(j).hasContent().get()) { found.push(j); }
+      if (!promised[j] && !slots.getItemAt(j).hasContent().get()) { found.push(j); }
    }
    return found;
 }
@@ -186,9 +187,13 @@ function place(id, files) {
            ". Select another track; the results are announced again.");
       return;
    }
-   files.forEach(function (file, i) { slots.getItemAt(empty[i]).replaceInsertionPoint().insertFile(root + "/" + file); });
+   files.forEach(function (file, i) {
+      promised[empty[i]] = true;
+      slots.getItemAt(empty[i]).replaceInsertionPoint().insertFile(root + "/" + file);
+   });
    var name = track.name().get();
    host.scheduleTask(function () {
+      empty.forEach(function (i) { delete promised[i]; });
       var taken = empty.filter(function (i) { return slots.getItemAt(i).hasContent().get(); });
       if (taken.length < files.length) {
          tell("Bitwig did not take " + (files.length - taken.length) + " of " + files.length + " files from " + root + ".");
