@@ -77,14 +77,14 @@ class AllowedKeys:
 
 def checked_name(name: str) -> str:
     """A machine's name; InvalidOption if it could not stand behind a key in the file."""
-    if not re.fullmatch(rf"[^\s#][^#\n\r]{{0,{_MOST_NAME - 1}}}", name):
+    if not (re.fullmatch(rf"[^\s#][^#]{{0,{_MOST_NAME - 1}}}", name) and name.isprintable()):
         raise InvalidOption(f"{name!r} is no name for a machine: 1 to {_MOST_NAME} characters on one line, without '#'.")
     return name
 
 
 def _read(path: Path) -> list[tuple[str, str]]:
     keys = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         key, _, name = line.partition(" #")  # Z85 has # in its alphabet, so a comment begins behind a space
         key = key.strip()
         if not key or key.startswith("# ") or key == "#":

@@ -22,7 +22,7 @@ from zmq.utils import z85
 
 from server.allowed_keys import AllowedKeys, checked_name
 from server.auth import PAIRING, Connection, Doorkeeper, KeyPair, guard, present
-from server.errors import AthanorError, InvalidOption, RequestRefused, ServerUnreachable, from_wire
+from server.errors import AthanorError, InvalidOption, RequestRefused, ServerUnreachable, StorageError, from_wire
 from server.lan import FIRST_PORT, Lan, addresses
 from server.settings import Paths
 
@@ -102,9 +102,10 @@ async def _answer(router: zmq.asyncio.Socket, allowed: AllowedKeys, lan: Lan) ->
         try:
             asked = json.loads(frames[-1])
             allowed.add(checked_name(str(asked["name"])), str(asked["key"]))
-        except AthanorError as error:
-            await router.send_multipart([peer, json.dumps({"error": error.to_wire()}).encode()])
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (AthanorError, OSError) as error:
+            told = error if isinstance(error, AthanorError) else StorageError(f"the key cannot be kept: {error.strerror}.")
+            await router.send_multipart([peer, json.dumps({"error": told.to_wire()}).encode()])
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             continue
         else:
             answer = {"server_key": lan.keys.public, "requests_port": lan.port, "events_port": lan.events_port}

@@ -44,7 +44,7 @@ def test_what_is_added_and_removed_is_seen_at_once_by_another_reader(tmp_path: P
         writer.remove("laptop")
 
 
-@pytest.mark.parametrize("name", ["", " ", "two\nlines", "a # b", "#", "n" * 65])
+@pytest.mark.parametrize("name", ["", " ", "two\nlines", "a # b", "#", "n" * 65, "a\u2028b", "a\x85b"])
 def test_a_name_that_could_not_be_read_back_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidOption, match="no name for a machine"):
         AllowedKeys(tmp_path / "allowed_keys").add(name, KeyPair.new().public)

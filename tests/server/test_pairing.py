@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import zmq.asyncio
 
-from server import pairing
+from server import allowed_keys, pairing
 from server.auth import Doorkeeper, KeyPair
-from server.errors import InvalidOption, RequestRefused, ServerUnreachable
+from server.errors import InvalidOption, RequestRefused, ServerUnreachable, StorageError
 from server.lan import Lan, addresses, remembered
 from server.telemetry import Counters
 
@@ -64,6 +64,17 @@ async def test_another_code_is_answered_by_nobody(door, monkeypatch) -> None:
     with pytest.raises(ServerUnreachable):  # a code is good once
         await pairing.ask(place, code, "second")
     assert list(door[2].names().values()) == ["laptop"]
+
+
+async def test_a_key_that_cannot_be_kept_is_told_and_the_code_stays_good(door, monkeypatch) -> None:
+    code, place = pairing.new_code(), f"{BIND}:{door[3].port}"
+    offered = asyncio.create_task(pairing.offer(*door, code))
+    with monkeypatch.context() as full:
+        full.setattr(allowed_keys, "write_private", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        with pytest.raises(StorageError, match="No space left"):
+            await pairing.ask(place, code, "laptop")
+    await pairing.ask(place, code, "laptop")
+    assert await offered == "laptop"
 
 
 async def test_a_code_expires(door, monkeypatch) -> None:
