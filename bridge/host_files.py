@@ -84,20 +84,22 @@ def find_host(name: str) -> Host:
 
 
 def install(host: Host, target: Path | None = None) -> list[Path]:
-    """Put a host's files in; what was put in before is replaced. Returns the files.
+    """Put a host's files in; what was put in before, there or elsewhere, is taken out first. Returns the files.
 
     Raises:
         InvalidOption: the host's folder is not found and `target` not given.
-        StorageError: it cannot be written, or a file of that name is there that is not ours.
+        StorageError: it cannot be written, or a file of that name is there that is not ours, or has
+            been changed since.
     """
     folder = target or host.target
     if folder is None:
         raise InvalidOption(f"{host.title} was not found: none of {', '.join(host.folders) or 'its folders'} exists. Start "
                             "it once, or name its folder with --to.")
-    if host.adapter is not None:
-        written = _adapter(host).install(folder)
-    else:
-        written = _copy(_planned(host, folder), set(installed(host)))
+    plan = {} if host.adapter else _planned(host, folder)
+    _check_free(plan, _put_in(host))
+    if _manifest(host).exists():
+        uninstall(host)
+    written = _adapter(host).install(folder) if host.adapter else _copy(plan)
     # What a host's adapter changes may be the person's own file, so its checksum says nothing about us.
     sums = {str(path): "" if host.adapter else checksum(path) for path in written}
     make_folder(_manifest(host).parent)
@@ -110,34 +112,44 @@ def uninstall(host: Host) -> tuple[list[Path], list[Path]]:
     manifest = _manifest(host)
     if not manifest.exists():
         raise InvalidOption(f"Athanor has put nothing into {host.title}.")
-    kept = json.loads(manifest.read_text(encoding="utf-8"))
+    target = Path(json.loads(manifest.read_text(encoding="utf-8"))["target"])
     if host.adapter is not None:
-        gone, changed = _adapter(host).install(Path(kept["target"]), undo=True), []
+        gone, changed = _adapter(host).install(target, undo=True), []
     else:
-        present = {Path(name): sum for name, sum in kept["files"].items() if Path(name).exists()}
+        present = _put_in(host)
         changed = [path for path, sum in present.items() if checksum(path) != sum]
         gone = [path for path in present if path not in changed]
         for path in gone:
             path.unlink()
-        for folder in sorted({path.parent for path in gone}, key=lambda path: -len(path.parts)):
-            if not any(folder.iterdir()):
+            folder = path.parent
+            while folder != target and not any(folder.iterdir()):
                 folder.rmdir()
+                folder = folder.parent
     manifest.unlink()
     return gone, changed
 
 
 def installed(host: Host) -> list[Path]:
     """The files that were put into a host and are still there."""
+    return list(_put_in(host))
+
+
+def _put_in(host: Host) -> dict[Path, str]:
+    """The same, each with the checksum that it had."""
     manifest = _manifest(host)
     if not manifest.exists():
-        return []
-    return [Path(name) for name in json.loads(manifest.read_text(encoding="utf-8"))["files"] if Path(name).exists()]
+        return {}
+    files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+    return {Path(name): sum for name, sum in files.items() if Path(name).exists()}
 
 
-def _copy(plan: dict[Path, Path], ours: set[Path]) -> list[Path]:
+def _check_free(plan: dict[Path, Path], ours: dict[Path, str]) -> None:
     for source, to in plan.items():
-        if to.exists() and to not in ours and checksum(to) != checksum(source):
+        if to.exists() and checksum(to) not in (checksum(source), ours.get(to)):
             raise StorageError(f"{to} is there already and is not Athanor's; move it away and try again.", retryable=False)
+
+
+def _copy(plan: dict[Path, Path]) -> list[Path]:
     for source, to in plan.items():
         make_folder(to.parent)
         try:

@@ -45,6 +45,15 @@ def test_files_go_into_the_newest_version_and_out_again(host: Host, tmp_path: Pa
         uninstall(host)
 
 
+def test_a_new_release_or_another_folder_leaves_nothing_old_behind(host: Host, tmp_path: Path) -> None:
+    install(host)
+    (tmp_path / "hosts" / "daw" / "lib" / "b.lua").unlink()
+    assert len(install(host)) == 2
+    assert not (tmp_path / "settings" / "daw7" / "Scripts" / "lib" / "b.lua").exists()
+    assert len(install(host, tmp_path / "portable")) == 2
+    assert list((tmp_path / "settings" / "daw7").iterdir()) == []
+
+
 def test_what_a_person_wrote_or_changed_stays(host: Host, tmp_path: Path) -> None:
     scripts = tmp_path / "settings" / "daw7" / "Scripts"
     scripts.mkdir()
@@ -55,6 +64,8 @@ def test_what_a_person_wrote_or_changed_stays(host: Host, tmp_path: Path) -> Non
     (scripts / "a.lua").unlink()
     install(host)
     (scripts / "lib" / "b.lua").write_text("changed")
+    with pytest.raises(StorageError, match="b.lua is there already"):
+        install(host)
     gone, changed = uninstall(host)
     assert changed == [scripts / "lib" / "b.lua"] and len(gone) == 3
 
