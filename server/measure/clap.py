@@ -5,8 +5,9 @@ ZeroSep measures with LAION's `630k-audioset-best.pt` (HTSAT-tiny, no fusion). `
 the same weights according to LAION (its CLAP repository, issue 123).
 
 The editing paper measures with `music_audioset_epoch_15_esc_90.14.pt` (HTSAT-base, no fusion). `laion/larger_clap_music` on
-the hub is of that family, but is reported to give other results (issue 172): its figures are not the paper's. For those,
-give a folder with the converted file.
+the hub is of that family, but is reported to give other results (issue 172): its figures are not the paper's. Its text
+projection is reported to be broken, all words lying within a cosine of 0.999 (mteb, issue 5069): it compares sounds, and
+agreement with words is not taken from it (`Clap.hears_words`). For the paper's, give a folder with the converted file.
 
 The commits below are pinned because public code pins them (docs/MODEL_READINESS_V1.md of jannekbuengener/sample-brain;
 larger_clap_music's by several projects). The first one's main branch has its weights as a pickle alone: the commit is that
@@ -42,16 +43,22 @@ REVISIONS: Mapping[str, str] = {
 }
 """Commit by hub id; of others the newest is taken."""
 _PICKLE = "pytorch_model.bin"
+_UNLIKE = ("a dog barking", "a church organ", "heavy rain on a roof", "a man speaking")
+_ALIKE = 0.99
+"""Cosine above which a text tower cannot tell prompts apart; working ones have 0.2 to 0.3 between such as the above."""
 
 
 class Clap:
     """A loaded CLAP: audio and text as unit vectors, and the features of its audio stages.
 
-    source: a key of CHECKPOINTS, a hub id, or a folder in transformers' layout.
+    source: a key of CHECKPOINTS, a hub id, or a folder in transformers' layout. hears_words: whether its text tower tells
+    prompts apart; otherwise an agreement with words means nothing.
 
     Raises:
         ModelUnavailable: it cannot be had, or cannot be loaded.
     """
+
+    hears_words: bool
 
     def __init__(self, source: str, device: str = "cpu") -> None:
         folder = _folder(CHECKPOINTS.get(source, source))
@@ -60,6 +67,8 @@ class Clap:
         self.model = load_module(transformers.ClapModel, folder.parent, folder.name, pickled).to(device)
         self.tokenizer = load_tokenizer(folder.parent, folder.name)
         self.extractor = load_config(transformers.ClapFeatureExtractor, folder.parent, folder.name)
+        words = self.text(_UNLIKE)
+        self.hears_words = bool((words @ words.T)[~np.eye(len(words), dtype=bool)].mean() < _ALIKE)
 
     @torch.no_grad()
     def windows(self, clip: Clip) -> np.ndarray:

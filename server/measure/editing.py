@@ -173,7 +173,7 @@ def judged(hearing: Hearing, told: judges.Judge, clips: Sequence[Clip], clip: Cl
 
 def _worded(hearing: Hearing, made: Clip, other: Sound) -> dict[str, float]:
     """With CLAP, how far a clip agrees with the words that were asked for (CLAP-T)."""
-    if not isinstance(hearing, Clap):
+    if not (isinstance(hearing, Clap) and hearing.hears_words):
         return {}
     return {"text": round(hearing.text_agreement(made, prompt_of(other.class_name)), 4)}
 

@@ -7,9 +7,9 @@
 Every pair of source and target prompt is edited from several T_start (of 200 steps on AudioLDM 2, and as the same noise
 level on any model) by the edit-friendly inversion, by SDEdit and by DDIM inversion. Adherence is the agreement of CLAP with
 the target, fidelity LPAPS in its stages, as published and corrected, and the Frechet distance to the originals is taken in
-it too (`--embedding`, by default the paper's music CLAP). An excerpt lasts 20 s to 5 min and is edited whole, as in the
-paper; `--seconds` cuts it. Which 324 of the 696 pairs the paper edits it does not say: here they are spread evenly over the
-table.
+it too (`--embedding`: a folder with the paper's music CLAP, or `zerosep`; the default, `editing` from the hub, is refused
+where it finds all words alike, as is reported of it). An excerpt lasts 20 s to 5 min and is edited whole, as in the paper;
+`--seconds` cuts it. Which 324 of the 696 pairs the paper edits it does not say: here they are spread evenly over the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from server.audio import Clip
-from server.errors import AthanorError
+from server.errors import AthanorError, ModelUnavailable, StorageError
 from server.measure.clap import Clap
 from server.measure.datasets.music_delta import Edit, edits
 from server.measure.editing import METHODS, PUBLISHED, gap
@@ -145,15 +145,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("--edits takes 2 or more; --t-start takes numbers of steps from 1 to 200.", file=sys.stderr)
         return 2
     try:
-        pairs = edits(given.audio, given.prompts)  # before anything that takes long
+        pairs = edits(given.audio, given.prompts)  # before anything that takes long, as the folder is
+        try:
+            given.out.mkdir(parents=True, exist_ok=True)
+        except OSError as cause:
+            raise StorageError(f"The report cannot be written into {given.out}: {cause.strerror}. Give another --out."
+                               ) from cause
         hearing = Clap(given.embedding)
+        if not hearing.hears_words:
+            raise ModelUnavailable(f"{hearing.name} finds all words alike, so that it cannot say how far an edit adheres "
+                                   "to its target. Give --embedding a folder with the paper's checkpoint, which the text "
+                                   "of server/measure/clap.py says how to convert, or zerosep.")
         with Studio(load(given.model, device=given.device, home=given.home)) as studio:
             figures = measure(studio, hearing, pairs, Plan(given.edits, sorted(given.t_start), given.steps, given.seconds),
                               given.seed, lambda *words: print("{} of {}: {}".format(*words), file=sys.stderr, flush=True))
     except AthanorError as error:
         print(error.message, file=sys.stderr)
         return 2
-    given.out.mkdir(parents=True, exist_ok=True)
     (given.out / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     (given.out / REPORT).write_text("\n".join(lines(figures)) + "\n", encoding="utf-8")
     print("\n".join(lines(figures)))

@@ -147,7 +147,7 @@ def _figures(hearing: Hearing, mixtures: Sequence[Mixture], masked: Stems, gener
                "agreement": round(float(np.mean([audio_agreement(hearing, *pair) for pair in pairs])), 4),
                "stages": round(float(np.mean([lpaps(hearing, *pair) for pair in pairs])), 4),
                "frechet": round(frechet_audio_distance(fad or hearing, made, sources), 4)}
-    if isinstance(hearing, Clap):
+    if isinstance(hearing, Clap) and hearing.hears_words:
         prompts = [label for mixture in mixtures for label in mixture.stems]
         agreed = [hearing.text_agreement(clip, prompt) for clip, prompt in zip(made, prompts, strict=True)]
         figures["text"] = round(float(np.mean(agreed)), 4)

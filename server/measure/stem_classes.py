@@ -79,7 +79,7 @@ def _shares(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def _listener(bench: Bench, judge: judges.Plan | None) -> tuple[str, Listen, list[str] | None]:
     """Who listens: name, how, and the classes known, None for any."""
     hearing = bench.hearing
-    if isinstance(hearing, Clap):
+    if isinstance(hearing, Clap) and hearing.hears_words:
         def by_words(clips: Sequence[Clip], sounds: Sequence[Sound]) -> np.ndarray:
             words = [prompt_of(sound.class_name) for sound in sounds]
             return np.array([[hearing.text_agreement(clip, prompt) for clip in clips] for prompt in words])

@@ -109,3 +109,19 @@ def test_the_papers_checkpoints_have_names_and_a_missing_one_says_what_helps(tmp
     assert set(CHECKPOINTS) == {"zerosep", "editing"} and set(REVISIONS) == set(CHECKPOINTS.values())
     with pytest.raises(ModelUnavailable, match="embedded embedding stands in"):
         Clap(str(tmp_path / "not" / "there" / "at all"))
+
+
+def test_a_text_tower_that_finds_all_words_alike_is_not_asked(clap: Clap, clap_folder: Path, tmp_path: Path) -> None:
+    """As the hub's larger_clap_music is reported to be; sounds it compares all the same."""
+    folder = shutil.copytree(clap_folder, tmp_path / "deaf")
+    model = transformers.ClapModel.from_pretrained(folder)
+    with torch.no_grad():
+        model.text_projection.linear2.weight.mul_(1e-4)
+        model.text_projection.linear2.bias.fill_(1.0)
+    model.save_pretrained(folder)
+    deaf = Clap(str(folder))
+    assert clap.hears_words and not deaf.hears_words
+    mixture = mixed({"rain": noise(4).samples, "a bell": noise(5).samples}, RATE, "both")
+    stems = [list(mixture.stems.values())]
+    found = separation_variants._figures(deaf, [mixture], stems, stems)
+    assert "text" not in found and found["agreement"] == pytest.approx(1, abs=1e-5)

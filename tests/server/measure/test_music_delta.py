@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,3 +67,14 @@ def test_without_the_data_it_says_where_to_get_it(tmp_path: Path, capsys: pytest
     said = capsys.readouterr().err
     assert "medleydb.weebly.com" in said and "MedleyMDPrompts" in said and not (tmp_path / "out").exists()
     assert music_delta.main([*words, "--edits", "1"]) == 2 and "2 or more" in capsys.readouterr().err
+
+
+def test_what_would_be_lost_or_mean_nothing_is_said_before_it_is_measured(
+        tmp_path: Path, pairs: list[Edit], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(music_delta, "edits", lambda audio, prompts: pairs)
+    monkeypatch.setattr(music_delta, "Clap", lambda name: SimpleNamespace(name=name, hears_words=False))
+    words = ["embedded", "--audio", str(tmp_path), "--prompts", str(tmp_path), "--out"]
+    assert music_delta.main([*words, str(tmp_path / "0.wav" / "out")]) == 2
+    assert "cannot be written into" in capsys.readouterr().err
+    assert music_delta.main([*words, str(tmp_path / "out")]) == 2
+    assert "editing finds all words alike" in capsys.readouterr().err
