@@ -48,9 +48,9 @@ def test_files_go_into_the_newest_version_and_out_again(host: Host, tmp_path: Pa
 def test_a_new_release_or_another_folder_leaves_nothing_old_behind(host: Host, tmp_path: Path) -> None:
     install(host)
     (tmp_path / "hosts" / "daw" / "lib" / "b.lua").unlink()
-    assert len(install(host)) == 2
+    assert len(install(host)) == 3
     assert not (tmp_path / "settings" / "daw7" / "Scripts" / "lib" / "b.lua").exists()
-    assert len(install(host, tmp_path / "portable")) == 2
+    assert len(install(host, tmp_path / "portable")) == 3
     assert list((tmp_path / "settings" / "daw7").iterdir()) == []
 
 
