@@ -227,3 +227,26 @@ def test_a_result_lands_although_the_server_was_killed_in_between(ardour, first,
     house.kill_server()
     house.start_server()
     placed(ardour, count + 1)
+
+
+def test_a_result_whose_file_is_gone_is_told_once_and_lands_when_it_is_back(ardour, first, house, tmp_path):
+    count, had = ardour.log().count("placed job"), set((house.root / "results").glob("*.wav"))
+    render(ardour, SHORT.replace("3", "20 @step_s 0.05"), "stereo")
+    until(lambda: "open" in (ardour.session / "athanor.state").read_text(), "the render to be asked for")
+    ardour.action("Common/Save")
+    ardour.close()
+    client = re.search("client (.+)", (ardour.session / "athanor.state").read_text())[1]
+
+    def announced():
+        return any("/done" in path.read_text() for path in (house.root / "spool" / client / "out").glob("*.msg"))
+
+    until(announced, "the render to be done")
+    (result,) = set((house.root / "results").glob("*.wav")) - had
+    result.rename(tmp_path / "away.wav")
+    ardour.start(ardour.session)
+    ardour.display.close_window("Athanor: a result cannot be placed")
+    until(announced, "the result to be announced again")
+    until(lambda: not announced(), "the announcement to be read")
+    (tmp_path / "away.wav").rename(result)
+    placed(ardour, count + 1)
+    assert ardour.log().count("a result cannot be placed") == 1

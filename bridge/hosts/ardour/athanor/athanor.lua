@@ -17,6 +17,7 @@ end
 local files, memory, link = scope.require "files", scope.require "memory", scope.require "link"
 local clips, results = scope.require "clips", scope.require "results"
 local athanor = {}
+local lost = {} -- ids of jobs whose results could not be placed: they are announced again, the person is told once
 
 -- Show a text in a dialog and keep it in the session's log.
 local function show (title, text)
@@ -41,7 +42,8 @@ local function receive ()
         memory.log (("placed job %s in %s"):format (job.id, where))
       end
       link.placed (job.id, where)
-    else
+    elseif not lost[job.id] then
+      lost[job.id] = true
       show ("a result cannot be placed", tostring (where))
     end
   end
