@@ -34,7 +34,7 @@ class AllowedKeys:
         """
         try:
             facts = self._path.stat()
-        except FileNotFoundError:
+        except OSError:  # no file, or none that we may see: the store says so
             return {}
         seen = (facts.st_mtime_ns, facts.st_size)
         if seen != self._seen:

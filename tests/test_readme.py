@@ -52,7 +52,8 @@ def studio(tmp_path_factory) -> Path:
 
 
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"ATHANOR_HOME": str(folder / "home"), "ATHANOR_ROOT": str(folder / "root"),
+    environment = os.environ | {"HOME": str(folder), "ATHANOR_HOME": str(folder / "home"),
+                                "ATHANOR_ROOT": str(folder / "root"),
                                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, text=True,
                           capture_output=True, timeout=300)
