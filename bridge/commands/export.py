@@ -41,6 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.rate is not None and not MIN_SAMPLE_RATE <= arguments.rate <= MAX_SAMPLE_RATE:
         raise InvalidOption(f"--rate {arguments.rate} is no sample rate; give {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz.")
+    if arguments.out is not None and arguments.out.suffix.lower() != f".{arguments.format}":
+        raise InvalidOption(f"--out {arguments.out} would replace a file of another kind; give a name that ends in "
+                            f".{arguments.format}.")
     results = find_results(arguments.results)
     first = results[0][0]
     out = (arguments.out or first.with_suffix(f".{arguments.format}")).expanduser().absolute()

@@ -59,3 +59,10 @@ def test_what_cannot_be_is_said(result, tmp_path, capsys):
     assert main(["export", str(result), "--as", "als"]) == USAGE
     assert main(["export", str(result), "--as", "rpp", "-o", str(tmp_path / "no" / "x.rpp")]) == FAILED
     assert "No such file or directory" in capsys.readouterr().err
+
+
+def test_a_result_s_own_sound_is_never_replaced(result, capsys):
+    before = result.read_bytes()
+    assert main(["export", str(result), "--as", "rpp", "-o", str(result)]) == USAGE
+    assert "ends in .rpp" in capsys.readouterr().err
+    assert result.read_bytes() == before
