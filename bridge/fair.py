@@ -56,8 +56,9 @@ class FairSlots:
             rest = self._waiting.pop(client)
             if rest:
                 self._waiting[client] = rest  # now the last in line
-            self._held[client] += 1
-            turn.set_result(None)
+            if not turn.cancelled():  # whose waiter has been cancelled, and has not come round to saying so
+                self._held[client] += 1
+                turn.set_result(None)
 
     def _may_hold_more(self, client: str) -> bool:
         used = self._held.total()

@@ -88,10 +88,13 @@ class SpoolServer:
         source = Address(SPOOL, client)
         try:
             for path in paths:
-                await self._take(path, source)
+                try:
+                    await self._take(path, source)
+                except OSError as error:  # the others must not wait for it
+                    _log.warning("%s cannot be read (%s); it is left alone", path, error.strerror)
+                    self._stuck.add(path)
+                    continue
                 self._remove(path)  # only now: what a killed bridge has not answered is answered by the next one
-        except OSError as error:
-            _log.warning("spool: %s", error)
         finally:
             self._busy.discard(client)
 

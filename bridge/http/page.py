@@ -35,7 +35,8 @@ request whose `Host` is not this server, or whose `Origin` is a page of another 
   that asks, once it has said hello.
 - **Answers** are JSON: `{{"ok": true, "request": ...}}` with what the request's entry below says, or `{{"ok": false,
   "request": ..., "code": ..., "message": ...}}` with status 400 (something is wrong with it), 403 (not allowed), 404 (no
-  such address, job or file), 409 (not now) or 413 (too large). Lines of a list, and the end of a job that has ended, are in
+  such address, job or file), 408 (too slow), 409 (not now), 413 (too large), 429 (too many), 500 (a fault of Athanor's),
+  503 (the server is away or busy) or 507 (no room). Lines of a list, and the end of a job that has ended, are in
   the answer's `events`.
 - **Events**: `GET {PREFIX}/events?client=NAME` is a stream of server-sent events for that client. Opening it is a hello, so
   ends that were not acknowledged come first.

@@ -84,3 +84,20 @@ async def test_who_gives_up_waiting_or_at_the_moment_of_its_turn_holds_nothing()
             await task
     work.start("c")
     assert (await work.settle()).get("c") == 1
+
+
+async def test_a_turn_that_comes_to_one_who_was_cancelled_a_moment_ago_goes_on():
+    slots = FairSlots(1)
+
+    async def hold() -> None:
+        async with slots.slot("b"):
+            pass
+
+    async with slots.slot("a"):
+        waiting = asyncio.create_task(hold())
+        await asyncio.sleep(0)
+        waiting.cancel()  # the slot below is given back before the one who waits has heard of it
+    with suppress(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(5), slots.slot("c"):
+        pass

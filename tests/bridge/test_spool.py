@@ -87,6 +87,18 @@ async def test_what_is_no_message_is_answered_with_its_file_s_name(spool):
     assert (await spool.ask("ping", "p")).address == f"{PREFIX}/ok"
 
 
+async def test_a_file_that_cannot_be_read_holds_up_nothing(spool, monkeypatch):
+    def read(path, mode):
+        if path.name == "0001.msg":
+            raise PermissionError(13, "Permission denied", str(path))
+        return open(path, mode)
+
+    monkeypatch.setattr("bridge.spool.open", read, raising=False)
+    spool.send("ping", "first")
+    assert (await spool.ask("ping", "second")).values[0] == "second"
+    assert [path.name for path in spool.inbox.glob("*.msg")] == ["0001.msg"]
+
+
 async def test_the_end_of_a_job_waits_once_until_the_host_reads_it(spool):
     await spool.ask("hello", "ardour")
     assert (await spool.ask("render/fuse", "r1", "original.wav", "reference.wav")).address == f"{PREFIX}/ok"
