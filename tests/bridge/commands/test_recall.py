@@ -55,18 +55,18 @@ def test_what_does_not_exist_is_said(told, root):
 
 
 def test_history_finds_reveals_and_puts_back(told, root, server, monkeypatch):
-    _, events = told("debug", root / "original.wav", "--steps", 0, "--track", "Vox", "-o", root / "results")
+    _, events = told("debug", root / "original.wav", "--steps", 0, "--track", "Voxhall", "-o", root / "results")
     sound = of(events, "result")[0]["file"]
     told("debug", root / "original.wav", "--steps", 0, "--track", "Drums", "-o", root / "results")
-    code, events = told("history", "--find", "vox", "--root", root)
+    code, events = told("history", "--find", "voxhall", "--root", root)
     assert code == OK
     (found,) = of(events, "result")
-    assert (found["number"], found["file"], found["placement"]["name"]) == (1, sound, "Vox: echo")
+    assert (found["number"], found["file"], found["placement"]["name"]) == (1, sound, "Voxhall: echo")
     shown = []
     monkeypatch.setattr("bridge.reveal.reveal", lambda path: shown.append(path) or True)
-    assert told("history", "--find", "vox", "--reveal", 1, "--root", root)[0] == OK
+    assert told("history", "--find", "voxhall", "--reveal", 1, "--root", root)[0] == OK
     assert shown == [Path(sound).resolve()]
-    code, events = told("history", "--find", "vox", "--place", 1, "--root", root, "--client", "ardour")
+    code, events = told("history", "--find", "voxhall", "--place", 1, "--root", root, "--client", "ardour")
     assert code == OK
     assert of(events, "announced")[0]["told"] is False  # no bridge runs here: the next hello brings it
     journal = Journal(server.home / "bridge" / "journal.db")
