@@ -33,7 +33,10 @@ def wire(require_host) -> Iterator[tuple[str, str]]:
                      *(["-n", space, "link", "set", device, "up"] for device in (space, "lo"))]
     try:
         for words in commands:
-            subprocess.run([ip, *words], check=True, capture_output=True, text=True)
+            done = subprocess.run([ip, *words], capture_output=True, text=True)
+            if done.returncode and os.geteuid() and os.environ.get("ATHANOR_REQUIRE_HOSTS") != "1":
+                pytest.skip(f"only root may make network namespaces: {done.stderr.strip()}")
+            assert done.returncode == 0, done.stderr
         yield spaces
     finally:
         for space in spaces:
