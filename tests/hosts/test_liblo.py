@@ -78,7 +78,7 @@ def hello(dump, send):
     for _ in range(50):
         send("hello", "sisi", "term", dump.port, "terminal", 1)
         with dump._more:
-            if dump._more.wait_for(lambda: dump.lines, 0.2):
+            if dump._more.wait_for(lambda: any("/v1/hello" in line for line in dump.lines), 0.2):
                 break
     dump.wait(r"/athanor/v1/ok ssisss \"term\" \"/athanor/v1/hello\" 1 ")
 
