@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.placement import make_folder
 from server.errors import StorageError
+from server.whole_file import write_private
 
 DEFAULT_HTTP_PORT = 9102
 _TOKEN_BYTES = 32
@@ -54,13 +53,8 @@ def save(home: Path, connection: Connection) -> None:
     """
     path = connection_path(home)
     make_folder(path.parent)
-    part = path.with_name(f".{secrets.token_hex(4)}.part")
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(connection.model_dump_json(indent=2) + "\n")
-        os.replace(part, path)
+        write_private(path, connection.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise StorageError(f"{path} cannot be written: {error.strerror}. Free some space, or make the folder "
                            "writable.") from error

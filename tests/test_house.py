@@ -15,7 +15,8 @@ PACKAGES = ("server", "bridge", "plugin_host", "presets")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 # What each room may import of the project, longest prefix first; "" stands for everything not named.
-CLIENT_SIDE = ("server.errors", "server.protocol", "server.client", "server.kinds", "server.audio", "server.pairing")
+CLIENT_SIDE = ("server.errors", "server.protocol", "server.client", "server.kinds", "server.audio", "server.pairing",
+               "server.whole_file")
 MAY_IMPORT = {
     "server.sampling": ("server.errors", "server.sampling"),
     "server.models": ("server.errors", "server.audio", "server.sampling", "server.models"),
