@@ -15,7 +15,7 @@ from bridge.adapters.audacity import UNDO_STEPS, selection
 from bridge.adapters.audacity_pipe import AudacityPipe
 from tests.hosts.audacity_program import Audacity
 from tests.hosts.conftest import REPOSITORY
-from tests.hosts.table import Row, record
+from tests.hosts.table import proved
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(180)]
 RATE = 44100
@@ -46,10 +46,7 @@ def audacity(require_host, own, tmp_path_factory):
 @pytest.fixture(scope="module")
 def proof(require_host):
     """What the tests of this module have shown; written into the table when all are done."""
-    shown = {"clip_out": False, "placed_off_samples": None, "audio": "not compared", "cancel": False, "error_shown": False,
-             "seconds": 0.0}
-    yield shown
-    record(Row("Audacity", "3.2", True, **shown))
+    yield from proved("Audacity", "3.2", real=True)
 
 
 def command(house, *words):

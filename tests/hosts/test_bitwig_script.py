@@ -13,7 +13,7 @@ import pytest
 
 from bridge.routes import find_route
 from server.audio import read_clip
-from tests.hosts.table import Row, record
+from tests.hosts.table import proved
 
 pytestmark = pytest.mark.hosts
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -41,9 +41,7 @@ def bitwig(require_host, house, tmp_path):
 @pytest.fixture(scope="module")
 def proof():
     """What the tests of this module have shown; written into the table when all are done."""
-    shown = {"audio": "", "cancel": False, "error_shown": False, "seconds": 0.0}
-    yield shown
-    record(Row("Bitwig Studio, launcher", "controller interface 10", False, False, None, **shown))
+    yield from proved("Bitwig Studio, launcher", "controller interface 10", real=False)
 
 
 def debug(options: str = "@steps 2 @step_s 0.01") -> dict:

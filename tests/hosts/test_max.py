@@ -12,7 +12,7 @@ import pytest
 from bridge.routes import find_route
 from server.audio import read_clip
 from tests.hosts.max_fake import displayed, run_max
-from tests.hosts.table import Row, record
+from tests.hosts.table import proved
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(240)]  # the first job waits for the server's worker
 
@@ -31,9 +31,7 @@ def max_script(require_host, house, tmp_path):
 @pytest.fixture(scope="module")
 def proof():
     """What the tests of this module have shown; written into the table when all are done."""
-    shown = {"audio": "", "cancel": False, "error_shown": False, "seconds": 0.0}
-    yield shown
-    record(Row("Max", "[js] of Max 8", False, True, None, **shown))
+    yield from proved("Max", "[js] of Max 8", real=False)
 
 
 def test_a_dropped_file_comes_back_as_a_result(max_script, house, proof):
@@ -49,7 +47,7 @@ def test_a_dropped_file_comes_back_as_a_result(max_script, house, proof):
     assert (seen["sent"][-1][0], seen["sent"][-1][3:]) == ("/athanor/v1/job/placed", ["@where", "Max, max"])
     for address, *_ in seen["sent"]:
         find_route(address)
-    proof.update(audio="equal to the source", seconds=time.monotonic() - begun)
+    proof.update(clip_out=True, audio="equal to the source", seconds=time.monotonic() - begun)
 
 
 def test_menus_hold_the_kinds_and_the_presets_but_no_chains(max_script):
